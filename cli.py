@@ -1,0 +1,368 @@
+"""The `sabotage` command: parse, call, print. No analysis here, and no heavy import outside a command."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from sabotage.panel import Panel
+    from sabotage.permutation import Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+INTERRUPTED = 130
+
+
+def names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """Split an option's text at its commas."""
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
+    """Split an option's text at its commas into whole numbers."""
+    try:
+        return [int(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"found {value!r}; give whole numbers such as 1,2,3") from None
+
+
+def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Make one decorator of several options, which appear in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+table_options = stacked(
+    click.argument("file", type=click.Path()),
+    click.option("--id", metavar="COLUMN", help="Column of the examples' ids."),
+    click.option("--truth", metavar="COLUMN", help="Column of the true labels."),
+    click.option("--agents", metavar="A,B", callback=names, help="Agents to keep; all by default."),
+    click.option("--fused-label", metavar="COLUMN", help="Column of the recorded decision."),
+    click.option(
+        "--weights",
+        metavar="NAME",
+        default="reliability",
+        show_default=True,
+        help="reliability, confidence, uniform, or NAME for the columns <agent>_NAME.",
+    ),
+    click.option("--where", multiple=True, metavar="CONDITION", help="Keep rows with 'column == value'; repeatable."),
+    click.option("--classes", metavar="A,B", callback=names, help="The classes, in order."),
+    click.option("--group", metavar="COLUMN", help="Examples that are not independent: a subject, a film."),
+    click.option("--input-format", metavar="FORMAT", help="parquet, arrow or csv; by the file's name by default."),
+    click.option(
+        "--confidence-scale",
+        type=click.Choice(["unit", "percent"]),
+        default="unit",
+        show_default=True,
+        help="percent: confidences from 0 to 100.",
+    ),
+)
+rule_options = stacked(
+    click.option("--rule", metavar="NAME", help="Fusion rule to replay; `sabotage rules` lists them."),
+    click.option("--clip", type=float, default=1e-6, show_default=True, help="Floor of scores before a logarithm."),
+    click.option("--temperature", type=float, default=1.0, show_default=True, help="Of softmax_gate."),
+)
+role_options = stacked(
+    click.option(
+        "--decision",
+        type=click.Choice(["recorded", "replayed"]),
+        help="Whose decisions are audited; recorded where the file has them.",
+    ),
+    click.option(
+        "--threshold",
+        metavar="C",
+        default="0.70",
+        show_default=True,
+        help="Confidence of a saboteur; q0.9 is each agent's own quantile.",
+    ),
+    click.option("--top-k", metavar="K,K", default="1,2,3", show_default=True, callback=numbers, help="Coverages."),
+)
+test_options = stacked(
+    click.option(
+        "--statistic",
+        type=click.Choice(["balanced_accuracy", "accuracy"]),
+        default="balanced_accuracy",
+        show_default=True,
+        help="What shuffling may cost.",
+    ),
+    click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable."),
+    click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result to the last bit."),
+    click.option("--threads", type=int, help="The CPUs that this process may use, by default."),
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="modality-sabotage", prog_name="sabotage")
+def commands() -> None:
+    """Audit multimodal decisions: which modality sabotaged them, and do the reliability scores do anything?
+
+    \b
+    sabotage validate preds.parquet          what is understood of a table
+    sabotage analyze preds.parquet -o out/   everything, and a report
+    """
+
+
+@commands.command()
+@table_options
+def validate(file: str, **table: Any) -> None:
+    """Say what is understood of FILE, and stop.
+
+    \b
+    sabotage validate preds.parquet --agents voice,face
+    """
+    from sabotage.reports import terminal
+
+    terminal.print_panel(read(file, (), table))
+
+
+@commands.command()
+@table_options
+@rule_options
+@role_options
+@test_options
+@click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
+@json_option
+def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> None:
+    """Audit the decisions of FILE, one row an example: roles, profiles, bounds, permutation test.
+
+    \b
+    sabotage analyze preds.parquet -o out/
+    sabotage analyze preds.parquet --agents voice,face --rule weighted_vote --weights confidence
+    """
+    from sabotage.reports import terminal, writing
+
+    from sabotage.audit import analyze as analyze_panel
+
+    table, settings = split(options)
+    if output is not None:
+        writing.check_folder(output)
+    panel = read(file, settings["within"], table)
+    if not as_json:
+        terminal.print_panel(panel)
+    with progress_bar() as progress:
+        audit = analyze_panel(panel, **settings, progress=progress)
+    if output is not None:
+        writing.write_audit(audit, output)
+    if as_json:
+        click.echo(audit.to_json(), nl=False)
+    else:
+        terminal.print_audit(audit)
+        if output is not None:
+            terminal.print_written(output)
+
+
+@commands.command()
+@table_options
+@rule_options
+@role_options
+@json_option
+def profile(file: str, as_json: bool, **options: Any) -> None:
+    """Print the reliability profile of every agent of FILE, and no permutation test.
+
+    \b
+    sabotage profile preds.parquet --threshold q0.9
+    """
+    from sabotage.reports import terminal
+
+    from sabotage.audit import analyze as analyze_panel
+
+    table, settings = split(options)
+    panel = read(file, (), table)
+    audit = analyze_panel(panel, **settings, n_permutations=0)
+    if as_json:
+        print_json({key: audit.to_dict()[key] for key in ("agents", "between_agents", "bounds", "sabotage_totals")})
+    else:
+        terminal.print_panel(panel)
+        terminal.print_profiles(audit)
+
+
+@commands.command()
+@table_options
+@rule_options
+@test_options
+@json_option
+def permute(file: str, as_json: bool, **options: Any) -> None:
+    """Shuffle the reliability of FILE across examples and see whether decisions suffer.
+
+    \b
+    sabotage permute preds.parquet --rule weighted_mean --within subject --permutations 100000
+    """
+    from sabotage.reports import terminal
+
+    from sabotage.finding import shuffling
+    from sabotage.fusion import replay
+    from sabotage.permutation import permute as permute_panel
+
+    table, settings = split(options)
+    ready_options = {name: settings.pop(name) for name in ("rule", "clip", "temperature")}
+    panel = read(file, settings["within"], table)
+    ready = replay(panel, **ready_options)
+    if not as_json:
+        terminal.print_panel(panel)
+    with progress_bar() as progress:
+        permutation = permute_panel(ready, **settings, progress=progress)
+    if as_json:
+        print_json(permutation.to_dict())
+    else:
+        terminal.print_permutation(permutation, ready.rule.name, shuffling(panel, ready.rule.name, permutation))
+
+
+@commands.command()
+@json_option
+def rules(as_json: bool) -> None:
+    """List the fusion rules, their formulas and what they need.
+
+    \b
+    sabotage rules
+    """
+    from sabotage.reports import terminal
+
+    from sabotage.rules import RULES
+
+    if as_json:
+        print_json(
+            [{"name": r.name, "formula": r.formula, "needs": r.needs, "weight": r.weight} for r in RULES.values()]
+        )
+    else:
+        terminal.print_rules(list(RULES.values()))
+
+
+@commands.command()
+@click.option("-o", "--output", metavar="DIR", default="demo-report", show_default=True, help="Where to write.")
+@click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the models and the shuffles.")
+@click.option("--threads", type=int, help="The CPUs that this process may use, by default.")
+def demo(output: str, permutations: int, seed: int, threads: int | None) -> None:
+    """Make agents out of scikit-learn's handwritten digits, write their predictions and audit them.
+
+    \b
+    sabotage demo -o demo-report
+    """
+    import os
+
+    from sabotage.reports import terminal, writing
+
+    from sabotage.audit import analyze as analyze_panel
+    from sabotage.demo import write_predictions
+
+    writing.check_folder(output)
+    path = os.path.join(output, "preds.parquet")
+    write_predictions(path, seed=seed)
+    panel = read(path, (), {})
+    terminal.print_panel(panel)
+    with progress_bar() as progress:
+        audit = analyze_panel(panel, n_permutations=permutations, seed=seed, threads=threads, progress=progress)
+    writing.write_audit(audit, output)
+    terminal.print_audit(audit)
+    terminal.print_written(output, "preds.parquet")
+
+
+TABLE_NAMES = (
+    "id",
+    "truth",
+    "agents",
+    "fused_label",
+    "weights",
+    "where",
+    "classes",
+    "group",
+    "input_format",
+    "confidence_scale",
+)
+
+
+def split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the options of the table from those of the analysis, under the names that Python uses."""
+    table = {name: value for name, value in options.items() if name in TABLE_NAMES}
+    settings = {name: value for name, value in options.items() if name not in TABLE_NAMES}
+    if "permutations" in settings:
+        settings["n_permutations"] = settings.pop("permutations")
+    if "threshold" in settings:
+        try:
+            settings["threshold"] = float(settings["threshold"])
+        except ValueError:
+            pass  # a quantile, or an error that the analysis words
+    return table, settings
+
+
+def read(file: str, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
+    """Read the panel with the columns that the analysis needs."""
+    from sabotage.reading import read_panel
+
+    return read_panel(file, keep=list(within), **table)
+
+
+def print_json(value: object) -> None:
+    """Print strict JSON."""
+    import json
+
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+class progress_bar:  # noqa: N801 - reads as the context manager that it is
+    """A bar on a terminal's standard error, nothing elsewhere; gives the callback that moves it."""
+
+    def __enter__(self) -> "Progress | None":
+        if not sys.stderr.isatty():
+            self.bar = None
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("permutations"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.bar.start()
+        task = self.bar.add_task("permutations", total=None)
+        return lambda done, total: self.bar.update(task, completed=done, total=total) if self.bar else None
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def main() -> None:
+    """Run the command; exit 0, 1 (a gate failed), 2 (could not do it) or 130 (interrupted)."""
+    import warnings
+
+    from sabotage.errors import SabotageError, SabotageWarning, printable
+
+    show = warnings.showwarning
+
+    def tell(message: Any, category: type[Warning], *place: Any) -> None:
+        if issubclass(category, SabotageWarning):
+            click.echo(f"warning: {printable(str(message))}", err=True)
+        else:
+            show(message, category, *place)
+
+    warnings.showwarning = tell
+    warnings.simplefilter("always", SabotageWarning)
+    try:
+        status = commands.main(prog_name="sabotage", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: nothing was written", err=True)
+        status = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        status = 2
+    except SabotageError as error:
+        click.echo(f"error: {printable(str(error))}", err=True)
+        status = 2
+    except MemoryError:
+        click.echo("error: not enough memory for this panel", err=True)
+        status = 2
+    except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

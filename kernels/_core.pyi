@@ -1,0 +1,6 @@
+"""Random streams and shuffles, in C. Every array is C-contiguous and aligned; errors are TypeError and ValueError."""
+
+from typing_extensions import Buffer
+
+def start_cohort(seed: int, cohort: int, starts: Buffer, states: Buffer, index: Buffer, /) -> None: ...
+def draw(starts: Buffer, states: Buffer, index: Buffer, out: Buffer, /) -> None: ...

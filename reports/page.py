@@ -1,0 +1,64 @@
+"""HTML: the report as one self-contained page, and the cards that results show in a notebook."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sabotage.audit import Audit
+from sabotage.errors import printable
+from sabotage.finding import p_text, percent, shuffling
+from sabotage.permutation import Permutation
+from sabotage.roles import ROLES
+
+
+def report_page(audit: Audit) -> str:
+    """Return the report of an audit: the same bytes for the same audit, no network, all text escaped."""
+    from sabotage.reports import figures
+
+    drawn = [("Roles", _svg(figures.role_bars, audit, 0.55 + 0.32 * len(audit.agents)))]
+    if audit.permutation is not None:
+        drawn.append(("Permutation test", _svg(figures.permutation_null, audit, 2.1)))
+    if any(profile.n_confidence for profile in audit.agents):
+        drawn.append(("Calibration", _svg(figures.reliability_diagram, audit, 2.6)))
+    return _render("report.html", audit=audit, data=audit.to_dict(), figures=drawn, roles=ROLES)
+
+
+def audit_card(audit: Audit) -> str:
+    """Return a notebook's view of an audit: the finding and the role matrix."""
+    return _render("card.html", title="Audit", sentences=audit.finding, audit=audit, roles=ROLES)
+
+
+def permutation_card(permutation: Permutation) -> str:
+    """Return a notebook's view of a permutation test."""
+    sentences = [repr(permutation)]
+    return _render("card.html", title="Permutation test", sentences=sentences, audit=None, roles=ROLES)
+
+
+def _svg(draw: Any, audit: Audit, height: float) -> Markup:
+    from sabotage.reports.figures import to_svg
+
+    return Markup(to_svg(draw, audit, height))
+
+
+def _render(template: str, **values: object) -> str:
+    environment = Environment(
+        loader=PackageLoader("sabotage.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": _number, "percent": percent, "p": p_text, "count": "{:,}".format}
+    environment.finalize = lambda value: (
+        printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    )
+    return environment.get_template(template).render(**values)
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+__all__ = ["audit_card", "permutation_card", "report_page", "shuffling"]

@@ -1,0 +1,177 @@
+"""What the commands print: plain text in a pipe, a little colour on a terminal, 80 columns wide."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sabotage.audit import Audit
+from sabotage.errors import printable
+from sabotage.finding import p_text, percent, points
+from sabotage.panel import Panel
+from sabotage.permutation import Permutation
+from sabotage.profiles import Profile
+from sabotage.rules import Rule
+
+WIDTH = 80
+MOST_NOTES = 3
+
+
+def console() -> Console:
+    """Return a console on standard output: as wide as the terminal, 80 columns in a pipe."""
+    out = Console(highlight=False, soft_wrap=False)
+    return out if out.is_terminal else Console(highlight=False, width=WIDTH)
+
+
+def safe(text: object) -> str:
+    """Make text from a file harmless: no markup, no control characters."""
+    return escape(printable(str(text)))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number, or a dash where it is null."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def print_panel(panel: Panel) -> None:
+    """Print what was understood of a table."""
+    out = console()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    for heading, text in panel.describe():
+        grid.add_row(heading, safe(text))
+    out.print(grid)
+
+
+def print_audit(audit: Audit) -> None:
+    """Print the finding, a table of the agents, the decision, the test and the first notes."""
+    out = console()
+    out.print()
+    for sentence in audit.finding:
+        out.print(safe(sentence))
+    out.print()
+    out.print(_role_table(audit))
+    decision = audit.decision
+    top = ", ".join(f"top-{k} {number(share)}" for k, share in (decision.top_k or {}).items() if k != "1")
+    out.print(
+        f"decision ({decision.source}{', ' + decision.rule if decision.rule else ''}): accuracy"
+        f" {number(decision.accuracy)}, balanced {number(decision.balanced_accuracy)}, macro-F1"
+        f" {number(decision.macro_f1)}{', ' + top if top else ''}"
+    )
+    if audit.permutation is not None:
+        out.print(_permutation_line(audit.permutation))
+    _print_notes(out, audit.notes)
+
+
+def print_profiles(audit: Audit) -> None:
+    """Print every agent's roles and its reliability profile."""
+    out = console()
+    out.print()
+    out.print(_role_table(audit))
+    out.print(_quality_table(audit.agents))
+    if audit.routing_auroc is not None:
+        out.print(
+            f"routing AUROC {number(audit.routing_auroc)} over {audit.n_routing:,} examples with a right and a wrong agent"
+        )
+    _print_notes(out, audit.notes)
+
+
+def print_permutation(permutation: Permutation, rule: str, sentence: str) -> None:
+    """Print what shuffling changed, and the numbers behind it."""
+    out = console()
+    out.print()
+    out.print(safe(sentence))
+    out.print()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    within = ", ".join(("availability pattern", *permutation.within))
+    measure = permutation.statistic.replace("_", " ")
+    grid.add_row("scheme", safe(f"{permutation.scheme}, inside {within}: {permutation.n_blocks:,} blocks"))
+    grid.add_row("replicates", f"{permutation.n_permutations:,}")
+    grid.add_row(measure, f"{permutation.clean:.4f} as observed")
+    spread = f", sd {permutation.broken_sd:.4f}" if permutation.broken_sd is not None else ""
+    grid.add_row("", f"{permutation.broken_mean:.4f} shuffled{spread}")
+    grid.add_row("", f"{permutation.uniform_weights:.4f} with every reliability 1")
+    error = (
+        f", Monte Carlo error {permutation.monte_carlo_error:.2g}" if permutation.monte_carlo_error is not None else ""
+    )
+    grid.add_row("gap", f"{permutation.gap:+.4f}{error}")
+    grid.add_row("p", f"{p_text(permutation.p_value)} one-sided, {p_text(permutation.p_value_two_sided)} two-sided")
+    grid.add_row("flip rate", f"{percent(permutation.flip_rate, 2)} of all decisions, mean over replicates")
+    out.print(grid)
+
+
+def print_rules(rules: Sequence[Rule]) -> None:
+    """Print the catalogue of rules."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("rule", "score of class c", "needs"):
+        table.add_column(heading, no_wrap=heading == "rule")
+    for rule in rules:
+        table.add_row(rule.name, escape(rule.formula), rule.needs)
+    console().print(table)
+
+
+def print_written(folder: str, *more: str) -> None:
+    """Say what was written where."""
+    files = ", ".join((*more, "audit.json", "roles.parquet", "profiles.csv", "report.html"))
+    console().print(f"\nwritten to {safe(folder)}: {files}")
+
+
+def _role_table(audit: Audit) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    headings = ("agent", "n", "right", "contrib.", "overruled", "misleader", "saboteur", "pivotal", "suppr.")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "agent" else "right", no_wrap=heading != "agent")
+    for profile in audit.agents:
+        roles = profile.roles
+        table.add_row(
+            safe(profile.agent),
+            f"{profile.n:,}",
+            percent(profile.accuracy),
+            *(f"{roles[role]:,}" for role in ("contributor", "overruled", "misleader", "saboteur")),
+            f"{profile.pivotal_saboteur:,}",
+            f"{roles['suppressed']:,}",
+        )
+    return table
+
+
+def _quality_table(profiles: Sequence[Profile]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    headings = ("agent", "balanced", "F1", "conf.", "ECE", "Brier", "log loss", "AUROC c", "AUROC q", "AURC", "lift")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "agent" else "right", no_wrap=heading != "agent")
+    for profile in profiles:
+        values = (
+            profile.balanced_accuracy,
+            profile.macro_f1,
+            profile.mean_confidence,
+            profile.ece,
+            profile.brier,
+            profile.log_loss,
+            profile.auroc_confidence,
+            profile.auroc_reliability,
+            profile.aurc,
+            profile.saboteur_lift,
+        )
+        table.add_row(safe(profile.agent), *(number(value) for value in values))
+    return table
+
+
+def _permutation_line(permutation: Permutation) -> str:
+    blocks = f"{permutation.n_blocks:,} block{'' if permutation.n_blocks == 1 else 's'}"
+    spread = f" (sd {permutation.broken_sd:.4f})" if permutation.broken_sd is not None else ""
+    return (
+        f"permutation ({permutation.scheme}, {blocks}, {permutation.n_permutations:,} replicates): clean"
+        f" {permutation.clean:.4f}, broken {permutation.broken_mean:.4f}{spread}, gap {points(permutation.gap, 2)}"
+        f" {'lost' if permutation.gap >= 0 else 'gained'}, weightless {permutation.uniform_weights:.4f}"
+    )
+
+
+def _print_notes(out: Console, notes: Sequence[str]) -> None:
+    for note in notes[:MOST_NOTES]:
+        out.print(f"[dim]note: {safe(note)}[/dim]")
+    if len(notes) > MOST_NOTES:
+        out.print(f"[dim]and {len(notes) - MOST_NOTES} more notes, in audit.json and in the report[/dim]")

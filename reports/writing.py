@@ -1,0 +1,56 @@
+"""The output folder: each file whole or not there."""
+
+import csv
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from sabotage.audit import Audit
+from sabotage.errors import SabotageError
+from sabotage.files import written
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def check_folder(folder: str) -> None:
+    """Raise SabotageError where a folder cannot be made or written, before anything is computed."""
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise SabotageError(f"{folder} is a file: give -o a folder, which is made where there is none")
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not os.access(existing, os.W_OK):
+        raise SabotageError(f"{folder} cannot be written: {existing} is not writable")
+
+
+def write_audit(audit: Audit, folder: str | Path) -> None:
+    """Write audit.json, roles.parquet, profiles.csv and report.html; other files in the folder stay."""
+    folder = Path(folder)
+    texts = {"audit.json": audit.to_json(), "report.html": audit.to_html()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SabotageError(f"{folder} cannot be made: {error.strerror or error}") from None
+    with ExitStack() as files:
+        for name, text in texts.items():
+            files.enter_context(written(folder / name)).write_text(text, encoding="utf-8")
+        write_profiles(audit, files.enter_context(written(folder / "profiles.csv")))
+        write_roles(audit, files.enter_context(written(folder / "roles.parquet")))
+
+
+def write_profiles(audit: Audit, path: Path) -> None:
+    """Write one row an agent; a name that a spreadsheet would run as a formula is quoted."""
+    frame = audit.profiles.reset_index()
+    frame["agent"] = [f"'{name}" if name.startswith(FORMULA_STARTS) else name for name in frame["agent"]]
+    frame.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+
+
+def write_roles(audit: Audit, path: Path) -> None:
+    """Write one row an example and agent, a row group for each chunk of examples."""
+    import pyarrow.parquet as pq
+
+    tables = audit.role_table.tables()
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)

@@ -1,0 +1,105 @@
+"""How two or more agents go together: agreement, kappas, alpha, double fault and Q."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from sabotage.panel import Panel
+
+
+@dataclass(frozen=True)
+class PairAgreement:
+    """Two agents on the examples where both spoke; None where a denominator is 0."""
+
+    first: str
+    second: str
+    n: int
+    agreement: float | None
+    cohen_kappa: float | None
+    double_fault: float | None
+    q_statistic: float | None
+
+
+@dataclass(frozen=True)
+class PanelAgreement:
+    """All agents together.
+
+    `fleiss_kappa` is over the `n_fleiss` examples on which everyone spoke, `krippendorff_alpha` (nominal) over the
+    `n_krippendorff` on which at least two did; None where there is one agent, no such example, or one label alone.
+    """
+
+    pairs: tuple[PairAgreement, ...]
+    n_fleiss: int
+    fleiss_kappa: float | None
+    n_krippendorff: int
+    krippendorff_alpha: float | None
+
+
+def measure_agreement(panel: Panel) -> PanelAgreement:
+    """Measure the agreement of a panel's agents in their labels and in their errors.
+
+    Cohen 1960 (doi:10.1177/001316446002000104), Fleiss 1971 (doi:10.1037/h0031619), Krippendorff's nominal alpha
+    (Hayes and Krippendorff 2007, doi:10.1080/19312450709336664), Q and double fault as in Kuncheva and Whitaker 2003
+    (doi:10.1023/A:1022859003006).
+    """
+    pairs = tuple(_pair(panel, a, b) for a, b in combinations(range(panel.n_agents), 2))
+    counts = np.zeros((panel.n_examples, panel.n_classes), np.int32)
+    for m in range(panel.n_agents):
+        spoke = np.flatnonzero(panel.labels[:, m] >= 0)
+        counts[spoke, panel.labels[spoke, m]] += 1
+    said = counts.sum(axis=1)
+    everyone = said == panel.n_agents if panel.n_agents > 1 else np.zeros(panel.n_examples, bool)
+    several = said > 1
+    return PanelAgreement(
+        pairs,
+        int(everyone.sum()),
+        _fleiss(counts[everyone], panel.n_agents),
+        int(several.sum()),
+        _krippendorff(counts[several]),
+    )
+
+
+def _pair(panel: Panel, a: int, b: int) -> PairAgreement:
+    both = (panel.labels[:, a] >= 0) & (panel.labels[:, b] >= 0)
+    n = int(both.sum())
+    names = panel.agents[a], panel.agents[b]
+    if not n:
+        return PairAgreement(*names, 0, None, None, None, None)
+    first, second, truth = panel.labels[both, a], panel.labels[both, b], panel.truth[both]
+    observed = float((first == second).mean())
+    shares = [np.bincount(labels, minlength=panel.n_classes) / n for labels in (first, second)]
+    chance = float(shares[0] @ shares[1])
+    right_a, right_b = first == truth, second == truth
+    n11, n00 = int((right_a & right_b).sum()), int((~right_a & ~right_b).sum())
+    n10, n01 = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
+    together, apart = n11 * n00, n10 * n01
+    return PairAgreement(
+        *names,
+        n,
+        observed,
+        None if chance == 1 else (observed - chance) / (1 - chance),
+        n00 / n,
+        None if together + apart == 0 else (together - apart) / (together + apart),
+    )
+
+
+def _fleiss(counts: np.ndarray, raters: int) -> float | None:
+    if not len(counts):
+        return None
+    observed = float(((np.square(counts).sum(axis=1) - raters) / (raters * (raters - 1))).mean())
+    chance = float(np.square(counts.sum(axis=0) / counts.sum()).sum())
+    return None if chance == 1 else (observed - chance) / (1 - chance)
+
+
+def _krippendorff(counts: np.ndarray) -> float | None:
+    """1 - observed / expected disagreement, over the pairable labels of examples with at least two."""
+    if not len(counts):
+        return None
+    said, totals = counts.sum(axis=1), counts.sum(axis=0)
+    n = int(totals.sum())
+    expected = n * n - float(np.square(totals, dtype=np.float64).sum())
+    if expected == 0:
+        return None
+    disagreeing = (np.square(said) - np.square(counts).sum(axis=1)) / (said - 1)
+    return 1 - (n - 1) * float(disagreeing.sum()) / expected

@@ -1,0 +1,395 @@
+"""The whole analysis of one panel, as one object: what `sabotage analyze` prints, writes and draws."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sabotage import scoring
+from sabotage.agreement import PanelAgreement, measure_agreement
+from sabotage.errors import SabotageError
+from sabotage.files import sha256
+from sabotage.finding import find
+from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
+from sabotage.notes import Notes
+from sabotage.panel import Panel
+from sabotage.permutation import Permutation, Progress, permute
+from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
+from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+TOP_K = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class DecisionScores:
+    """How good the decisions are. Abstentions and missing decisions are wrong; top-k is over all examples.
+
+    `chance_top_k` is k / C and `frequent_top_k` the share of the k most frequent classes; `n_tied` examples could have
+    been decided for another class of the same score. None where a recorded decision has no scores, or nothing was
+    recorded to agree with.
+    """
+
+    source: str
+    rule: str | None
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    top_k: dict[str, float | None] | None
+    n_tied: int | None
+    accuracy_if_ties_lost: float | None
+    accuracy_if_ties_won: float | None
+    replay_agreement: float | None
+    chance_top_k: dict[str, float | None]
+    frequent_top_k: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class SabotageTotals:
+    """Of the wrong decisions: with a saboteur, with exactly one, with one where another agent knew, with a pivotal one."""
+
+    n_wrong: int
+    n_with_saboteur: int
+    n_with_exactly_one: int
+    n_recoverable: int
+    n_pivotal: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit:
+    """What `analyze` found.
+
+    `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
+    `bounds`, `totals`, `permutation` and `agreement` are small frozen objects; `finding` is three sentences; `notes`
+    are warnings and the reason of every null.
+    """
+
+    panel: Panel
+    settings: dict[str, Any]
+    n_abstained: int
+    decision: DecisionScores
+    bounds: Bounds
+    agents: tuple[Profile, ...]
+    role_table: Roles
+    totals: SabotageTotals
+    routing_auroc: float | None
+    n_routing: int
+    agreement: PanelAgreement
+    permutation: Permutation | None
+    finding: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def profiles(self) -> "pd.DataFrame":
+        """Reliability profiles, one row an agent."""
+        return profiles_frame(self.agents)
+
+    @cached_property
+    def roles(self) -> "pd.DataFrame":
+        """Roles and flags, one row an example and agent."""
+        return self.role_table.to_frame()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the audit as plain dicts, lists and numbers, keys in the order of audit.json."""
+        from sabotage import __version__
+
+        panel, origin = self.panel, self.panel.origin
+        return {
+            "schema": SCHEMA,
+            "sabotage": __version__,
+            "input": {
+                "path": origin.path,
+                "format": origin.format,
+                "sha256": sha256(origin.path) if origin.path is not None else None,
+                "n_examples": panel.n_examples,
+                "n_dropped": origin.n_dropped,
+                "agents": list(panel.agents),
+                "classes": [str(label) for label in panel.classes],
+                "missing": {profile.agent: profile.missing for profile in self.agents},
+                "n_abstained": self.n_abstained,
+                "ignored_columns": list(origin.ignored_columns),
+                "n_rows": origin.n_rows or panel.n_examples,
+                "n_filtered": origin.n_filtered,
+                "n_other_split": origin.n_other_split,
+                "other_agents": list(origin.other_agents),
+            },
+            "settings": self.settings,
+            "decision": asdict(self.decision),
+            "bounds": asdict(self.bounds),
+            "agents": {profile.agent: profile.to_dict() for profile in self.agents},
+            "sabotage_totals": asdict(self.totals),
+            "permutation": None if self.permutation is None else self.permutation.to_dict(),
+            "finding": list(self.finding),
+            "notes": list(self.notes),
+            "between_agents": {
+                "routing_auroc": self.routing_auroc,
+                "n_routing": self.n_routing,
+                **asdict(self.agreement),
+            },
+        }
+
+    def to_json(self) -> str:
+        """Return audit.json: strict JSON at full precision, the same bytes for the same input, options and version."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_html(self) -> str:
+        """Return the report as one self-contained page."""
+        from sabotage.reports.page import report_page
+
+        return report_page(self)
+
+    def _repr_html_(self) -> str:
+        from sabotage.reports.page import audit_card
+
+        return audit_card(self)
+
+    def __repr__(self) -> str:
+        return "\n".join([f"Audit of {self.panel.origin.path or self.panel.origin.name}", *self.finding])
+
+
+def analyze(
+    panel: Panel,
+    *,
+    rule: str | None = None,
+    decision: str | None = None,
+    threshold: float | str = THRESHOLD,
+    top_k: Sequence[int] = TOP_K,
+    statistic: str = "balanced_accuracy",
+    within: Sequence[str] = (),
+    n_permutations: int = 10_000,
+    seed: int = 0,
+    clip: float = CLIP,
+    temperature: float = TEMPERATURE,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Audit a panel: decisions, roles, profiles, bounds and the permutation test.
+
+    Parameters
+    ----------
+    panel : Panel
+    rule : str, optional
+        The fusion rule to replay; see `sabotage.replay` for the default.
+    decision : {"recorded", "replayed"}, optional
+        Whose decisions are audited; the recorded ones where the panel has them.
+    threshold : float or str
+        Confidence from which misleading is sabotage; "q0.9" is each agent's own quantile.
+    top_k : sequence of int
+    statistic, within, n_permutations, seed, threads, progress
+        Of the permutation test, see `sabotage.permute`; 0 permutations leave it out.
+    clip, temperature : float
+        Of the rules that take them.
+
+    Raises
+    ------
+    SabotageError
+        For an option that is unknown or out of range, or a rule that the panel cannot feed.
+    """
+    if decision not in (None, "recorded", "replayed"):
+        raise SabotageError(f"decision must be recorded or replayed: found {decision!r}")
+    ks = tuple(dict.fromkeys(int(k) for k in top_k))
+    if not ks or min(ks) < 1:
+        raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
+    notes = Notes(panel.notes)
+    ready = replay(panel, rule, clip=clip, temperature=temperature)
+    source = decision or ("recorded" if panel.fused_label is not None else "replayed")
+    decided = recorded(panel) if source == "recorded" else ready.decision
+    roles = assign_roles(panel, decided, ready, threshold)
+    note_replay(ready, notes)
+    scores = score_decision(panel, decided, ready.decision, ks, notes)
+    unknown_pivotal = n_pivotal_unknown(roles)
+    if unknown_pivotal:
+        notes.add(
+            f"on {unknown_pivotal:,} examples the recorded decision is not what {ready.rule.name} replays: their pivotal"
+            f" flags are null and not counted"
+        )
+    profiles = profile_agents(panel, roles, ks, notes)
+    bounds = measure_bounds(panel, decided)
+    totals = count_sabotage(panel, roles)
+    routing, n_routing = scoring.routing_auroc(panel.labels == panel.truth[:, None], panel.spoke, panel.reliability)
+    if routing is None:
+        notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
+    agreement = measure_agreement(panel)
+    if n_permutations:
+        permutation = permute(
+            ready,
+            statistic=statistic,
+            within=within,
+            n_permutations=n_permutations,
+            seed=seed,
+            threads=threads,
+            progress=progress,
+        )
+        note_permutation(ready, permutation, notes)
+    else:
+        permutation = None
+        notes.add("permutation is null: 0 permutations were asked for")
+    _note_agreement(agreement, notes)
+    settings = {
+        "rule": ready.rule.name,
+        "weights": panel.weights,
+        "decision": source,
+        "threshold": threshold,
+        "top_k": list(ks),
+        "statistic": statistic,
+        "scheme": "joint",
+        "within": list(within),
+        "n_permutations": n_permutations,
+        "seed": seed,
+        "clip": clip,
+        "temperature": temperature,
+        "bins": scoring.BINS,
+        "group": panel.group,
+        "agents": list(panel.agents),
+        "where": list(panel.origin.where),
+    }
+    return Audit(
+        panel=panel,
+        settings=settings,
+        n_abstained=int(np.count_nonzero(ready.decision.labels < 0)),
+        decision=scores,
+        bounds=bounds,
+        agents=profiles,
+        role_table=roles,
+        totals=totals,
+        routing_auroc=routing,
+        n_routing=n_routing,
+        agreement=agreement,
+        permutation=permutation,
+        finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
+        notes=tuple(notes),
+    )
+
+
+def score_decision(
+    panel: Panel, decided: Decision, replayed: Decision, top_k: Sequence[int], notes: Notes
+) -> DecisionScores:
+    """Score decisions against the truth; `replayed` is what a recorded decision is compared with."""
+    n = panel.n_examples
+    accuracy, balanced, macro_f1 = scoring.accuracies(scoring.confusion(panel.truth, decided.labels, panel.n_classes))
+    within = [k for k in top_k if k <= panel.n_classes]
+    beyond = [k for k in top_k if k > panel.n_classes]
+    if beyond:
+        notes.add(f"top-k is null for k = {', '.join(map(str, beyond))}: there are {panel.n_classes} classes")
+    covered: dict[str, float | None] | None = None
+    if decided.truth_rank is not None:
+        shares = {k: float((decided.truth_rank < k).mean()) for k in within}
+        covered = {str(k): shares.get(k) for k in top_k}
+    else:
+        notes.add("the recorded decision has no class scores: its top_k is null")
+    frequent = np.sort(np.bincount(panel.truth, minlength=panel.n_classes))[::-1].cumsum() / n
+    right = decided.labels == panel.truth
+    n_tied = lost = won = agreement = None
+    if decided.tied is not None and decided.winnable is not None:
+        n_tied = int(decided.tied.sum())
+        lost = float((right & ~decided.tied).mean())
+        won = float((right | decided.winnable).mean())
+        if n_tied > 0.01 * n:
+            notes.add(
+                f"{n_tied:,} of {n:,} decisions are ties, which go to the first class: the accuracy would be {lost:.4f}"
+                f" if all were lost and {won:.4f} if all were won"
+            )
+    else:
+        notes.add("ties are not known of a recorded decision: n_tied and the accuracies around it are null")
+    if panel.fused_label is not None:
+        there = panel.fused_label >= 0
+        if there.any():
+            agreement = float((panel.fused_label == replayed.labels)[there].mean())
+        missing = int((~there).sum())
+        if missing and decided.source == "recorded":
+            notes.add(f"{missing:,} recorded decisions are missing and count as wrong")
+    if agreement is None:
+        notes.add("no decision is recorded: replay_agreement is null")
+    return DecisionScores(
+        source=decided.source,
+        rule=decided.rule,
+        accuracy=accuracy,
+        balanced_accuracy=balanced,
+        macro_f1=macro_f1,
+        top_k=covered,
+        n_tied=n_tied,
+        accuracy_if_ties_lost=lost,
+        accuracy_if_ties_won=won,
+        replay_agreement=agreement,
+        chance_top_k={str(k): k / panel.n_classes if k in within else None for k in top_k},
+        frequent_top_k={str(k): float(frequent[k - 1]) if k in within else None for k in top_k},
+    )
+
+
+def count_sabotage(panel: Panel, roles: Roles) -> SabotageTotals:
+    """Count wrong decisions by what their saboteurs are."""
+    saboteur = roles.role == SABOTEUR
+    each = saboteur.sum(axis=1)
+    return SabotageTotals(
+        n_wrong=int(np.count_nonzero(roles.decision.labels != panel.truth)),
+        n_with_saboteur=int(np.count_nonzero(each)),
+        n_with_exactly_one=int(np.count_nonzero(each == 1)),
+        n_recoverable=int(roles.recoverable.any(axis=1).sum()),
+        n_pivotal=int((saboteur & (roles.pivotal == 1)).any(axis=1).sum()),
+    )
+
+
+def note_replay(ready: Replay, notes: Notes) -> None:
+    """Say what the replay had to do without: scores, reliabilities, weights, anybody."""
+    panel, rule = ready.panel, ready.rule
+    for m, agent in enumerate(panel.agents):
+        silent = int(np.count_nonzero(panel.spoke[:, m] & (ready.spoken[:, m] < 0)))
+        if silent:
+            notes.add(
+                f"{agent} has a label and nothing that {rule.name} could use on {silent:,} examples: it is silent there"
+                f" for the fusion"
+            )
+    if rule.uses_reliability:
+        unknown = (ready.spoken >= 0) & np.isnan(panel.reliability)
+        for m, agent in enumerate(panel.agents):
+            if unknown[:, m].any():
+                notes.add(
+                    f"{agent} speaks without a {panel.weights} on {int(unknown[:, m].sum()):,} examples: it weighs 0"
+                )
+        if rule.weight == "reliability":
+            total = np.where(ready.spoken >= 0, np.nan_to_num(panel.reliability), 0).sum(axis=1)
+            equal = int(np.count_nonzero((total == 0) & (ready.spoken >= 0).any(axis=1)))
+            if equal:
+                notes.add(f"on {equal:,} examples the weights sum to 0: the agents that speak weigh 1 each")
+    abstained = int(np.count_nonzero(ready.decision.labels < 0))
+    if abstained:
+        notes.add(f"nobody speaks on {abstained:,} examples: {rule.name} abstains, which counts as wrong")
+
+
+def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> None:
+    """Say what the permutation test takes for granted, and what it does not give."""
+    panel = ready.panel
+    if not ready.rule.uses_reliability:
+        notes.add(f"{ready.rule.name} takes no reliability: no shuffle of it can change a decision")
+    if panel.group is not None and panel.group not in permutation.within:
+        notes.add(
+            f"p takes the examples of one {panel.group} to be exchangeable with those of another; --within"
+            f" {panel.group} moves reliability inside each alone"
+        )
+    if permutation.broken_sd is None:
+        notes.add("one replicate has no spread: broken_sd and monte_carlo_error are null")
+    if permutation.n_blocks == panel.n_examples:
+        notes.add("every block holds one example: reliability had nowhere to go")
+    notes.add(
+        "exact_mean, exact_sd, gap_u, gap_se, gap_interval, n_clusters and verdict are null: this version does not"
+        " compute them"
+    )
+
+
+def _note_agreement(agreement: PanelAgreement, notes: Notes) -> None:
+    for pair in agreement.pairs:
+        nulls = [name for name in ("cohen_kappa", "q_statistic") if getattr(pair, name) is None]
+        if not pair.n:
+            notes.add(f"{pair.first} and {pair.second} never speak together: their agreement is null")
+        elif nulls:
+            notes.add(f"{pair.first} and {pair.second}: {' and '.join(nulls)} is null, its denominator is 0")
+    if agreement.fleiss_kappa is None:
+        notes.add("fleiss_kappa is null: it needs examples on which two or more agents all speak, and two labels")
+    if agreement.krippendorff_alpha is None:
+        notes.add("krippendorff_alpha is null: it needs examples on which two agents speak, and two labels")

@@ -1,0 +1,275 @@
+"""Replaying fusion: from a panel and a rule to evidence, weights and decisions."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sabotage.errors import SabotageError
+from sabotage.kernels import fusing
+from sabotage.panel import Panel
+from sabotage.rules import Rule, default_rule, find_rule, require
+
+CLIP = 1e-6  # log scores are taken of max(p, CLIP)
+TEMPERATURE = 1.0  # of softmax_gate
+
+_WEIGHT_KINDS = {
+    "equal": fusing.EQUAL,
+    "reliability": fusing.RAW,
+    "confidence": fusing.RAW,
+    "softmax": fusing.SOFTMAX,
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Decision:
+    """One decision an example, and how sure its scores are of it.
+
+    Attributes
+    ----------
+    source : {"replayed", "recorded"}
+    rule : str or None
+        None for a recorded decision.
+    labels : ndarray of shape (n,), int32
+        -1: an abstention, or a recorded decision that is missing.
+    truth_rank : ndarray of shape (n,), int32, or None
+        How many classes stand before the truth (equal scores in class order); C where the truth cannot count (an
+        abstention, or no candidate). None where there are no scores.
+    tied : ndarray of shape (n,), bool, or None
+        Whether another class could have been decided for.
+    winnable : ndarray of shape (n,), bool, or None
+        Whether the truth is among the tied.
+    scores : ndarray of shape (n, C), or None
+        Fused scores, kept on request.
+    """
+
+    source: str
+    rule: str | None
+    labels: np.ndarray
+    truth_rank: np.ndarray | None
+    tied: np.ndarray | None
+    winnable: np.ndarray | None
+    scores: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        none = int(np.count_nonzero(self.labels < 0))
+        return f"Decision({self.source}, rule={self.rule}, {len(self.labels):,} examples, {none:,} without one)"
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """A rule made ready for one panel: what the kernels take.
+
+    `spoken` (n, M) int32 is the label of every agent that the rule can use, -1 of the others; `evidence` (n, M, C) is
+    the panel's own array where the rule combines plain scores, or (1, 1, C) where the labels are the evidence.
+    """
+
+    panel: Panel
+    rule: Rule
+    clip: float
+    temperature: float
+    evidence: np.ndarray
+    spoken: np.ndarray
+
+    @property
+    def kind(self) -> int:
+        """How the kernels combine."""
+        if self.rule.selects:
+            return fusing.SELECT
+        return fusing.VOTE if self.rule.evidence == "votes" else fusing.SUM
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Weights as observed: ndarray of shape (n, M)."""
+        q = self.panel.confidence if self.rule.weight == "confidence" else self.panel.reliability
+        return self.weigh(q, self.spoken)
+
+    @cached_property
+    def decision(self) -> Decision:
+        """The decisions as observed."""
+        return self.decide(self.weights)
+
+    def weigh(self, q: np.ndarray, spoken: np.ndarray) -> np.ndarray:
+        """Turn reliabilities (k, M) into weights (k, M) of the agents that speak."""
+        weights = np.empty(q.shape)
+        fusing.weigh(
+            _WEIGHT_KINDS[self.rule.weight], self.temperature, np.require(q, np.float64, "CW"), spoken, weights
+        )
+        return weights
+
+    def decide(self, weights: np.ndarray, keep_scores: bool = False) -> Decision:
+        """Decide every example under the weights (n, M)."""
+        panel = self.panel
+        labels = np.empty(panel.n_examples, np.int32)
+        rank = np.empty(panel.n_examples, np.int32)
+        tied, winnable = np.empty(panel.n_examples, bool), np.empty(panel.n_examples, bool)
+        kept = np.empty((panel.n_examples, panel.n_classes)) if keep_scores else None
+        for rows in panel.chunks():
+            truth, spoken = panel.truth[rows], self.spoken[rows]
+            scores = np.empty((len(truth), panel.n_classes))
+            fusing.fuse(self.kind, self._evidence(rows), spoken, weights[rows], labels[rows], scores)
+            rank[rows] = rank_of(truth, scores)
+            rank[rows][labels[rows] < 0] = panel.n_classes
+            if self.rule.needs == "candidates":
+                rank[rows][~self._is_listed(rows)] = panel.n_classes
+            best = self._chosen(rows, weights[rows]) if self.rule.selects else scores == scores.max(axis=1)[:, None]
+            tied[rows] = (best.sum(axis=1) > 1) & (labels[rows] >= 0)
+            winnable[rows] = tied[rows] & best[np.arange(len(truth)), truth]
+            if kept is not None:
+                kept[rows] = scores
+        return Decision("replayed", self.rule.name, labels, rank, tied, winnable, kept)
+
+    def without(self, agent: int) -> np.ndarray:
+        """Decide every example without one agent: ndarray of shape (n,), int32.
+
+        The weights are made anew from the reliabilities of those who remain; nobody left is an abstention.
+        """
+        spoken = self.spoken.copy()
+        spoken[:, agent] = -1
+        q = self.panel.confidence if self.rule.weight == "confidence" else self.panel.reliability
+        return replace(self, spoken=spoken).decide_labels(self.weigh(q, spoken))
+
+    def decide_labels(self, weights: np.ndarray) -> np.ndarray:
+        """Decide every example under the weights (n, M), labels alone: ndarray of shape (n,), int32."""
+        labels = np.empty(self.panel.n_examples, np.int32)
+        for rows in self.panel.chunks():
+            scores = np.empty((len(labels[rows]), self.panel.n_classes))
+            fusing.fuse(self.kind, self._evidence(rows), self.spoken[rows], weights[rows], labels[rows], scores)
+        return labels
+
+    def _evidence(self, rows: slice) -> np.ndarray:
+        return self.evidence if self.evidence.shape[0] == 1 < self.panel.n_examples else self.evidence[rows]
+
+    def _is_listed(self, rows: slice) -> np.ndarray:
+        """Whether some speaking agent lists the truth: ndarray of bool."""
+        truth = self.panel.truth[rows]
+        spoken = self.spoken[rows]
+        of_truth = (spoken == truth[:, None]) & ~self._has_own_scores(rows)
+        if self.panel.scores is not None:
+            own = self.panel.scores[rows][np.arange(len(truth)), :, truth]
+            of_truth |= ~np.isnan(own) & (spoken >= 0)
+        return of_truth.any(axis=1)
+
+    def _has_own_scores(self, rows: slice) -> np.ndarray:
+        if self.panel.scores is None:
+            return np.zeros(self.panel.labels[rows].shape, bool)
+        return ~np.isnan(self.panel.scores[rows]).all(axis=2)
+
+    def _chosen(self, rows: slice, weights: np.ndarray) -> np.ndarray:
+        """Which classes hold the largest weight, for rules that select an agent: ndarray of shape (k, C), bool."""
+        spoken = self.spoken[rows]
+        weights = np.where(spoken >= 0, weights, -np.inf)
+        best = np.zeros((len(spoken), self.panel.n_classes), bool)
+        i, m = np.nonzero((weights == weights.max(axis=1)[:, None]) & (spoken >= 0))
+        best[i, spoken[i, m]] = True
+        return best
+
+
+def replay(
+    panel: Panel, rule: str | Rule | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE
+) -> Replay:
+    """Make a fusion rule ready for a panel.
+
+    Parameters
+    ----------
+    panel : Panel
+    rule : str, optional
+        A name of `sabotage rules`; where None, `weighted_mean` if every agent has class scores, else
+        `weighted_confidence_sum` for candidate lists, else `weighted_vote`.
+    clip : float
+        Below it class scores are clipped before the logarithm (`product`, `log_pool`).
+    temperature : float
+        Of the softmax over reliabilities (`softmax_gate`).
+
+    Raises
+    ------
+    SabotageError
+        If the rule is unknown, or needs what the panel does not have.
+    """
+    chosen = default_rule(panel) if rule is None else find_rule(rule) if isinstance(rule, str) else rule
+    if not 0 < clip < 1:
+        raise SabotageError(f"clip must lie in (0, 1): found {clip}")
+    if not 0 < temperature < np.inf:
+        raise SabotageError(f"temperature must be positive: found {temperature}")
+    require(chosen, panel)
+    evidence, usable = _evidence(panel, chosen, clip)
+    spoken = panel.labels if usable is None else np.where(usable, panel.labels, np.int32(-1))
+    return Replay(panel, chosen, float(clip), float(temperature), evidence, spoken)
+
+
+def fuse(panel: Panel, rule: str | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE) -> Decision:
+    """Replay a fusion rule over a panel and return its decisions with the fused scores.
+
+    Parameters and errors are those of `replay`.
+    """
+    ready = replay(panel, rule, clip=clip, temperature=temperature)
+    return ready.decide(ready.weights, keep_scores=True)
+
+
+def recorded(panel: Panel) -> Decision:
+    """Return the decisions that stand in the file; raises SabotageError where it has none."""
+    if panel.fused_label is None:
+        raise SabotageError(
+            f"{panel.origin.name} holds no recorded decision: a column fused_label, or another one by --fused-label"
+        )
+    rank = None
+    if panel.fused_scores is not None:
+        rank = rank_of(panel.truth, np.where(np.isnan(panel.fused_scores), -np.inf, panel.fused_scores))
+        rank[panel.fused_label < 0] = panel.n_classes
+        rank[np.isnan(panel.fused_scores[np.arange(panel.n_examples), panel.truth])] = panel.n_classes
+    return Decision("recorded", None, panel.fused_label, rank, None, None, panel.fused_scores)
+
+
+def rank_of(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Count the classes that stand before the truth, equal scores in class order.
+
+    truth : (n,) int32; scores : (n, C) without NaN; returns (n,) int32 in 0 .. C - 1.
+    """
+    own = scores[np.arange(len(truth)), truth][:, None]
+    before = np.arange(scores.shape[1]) < truth[:, None]
+    return ((scores > own) | ((scores == own) & before)).sum(axis=1, dtype=np.int32)
+
+
+def _evidence(panel: Panel, rule: Rule, clip: float) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the evidence and which agents the rule can use where they spoke, None for all of them: (n, M) bool."""
+    if rule.evidence == "votes":
+        return np.zeros((1, 1, panel.n_classes)), None
+    if rule.evidence in ("scores", "log_scores"):
+        assert panel.scores is not None  # require() saw to it
+        usable = np.empty(panel.labels.shape, bool)
+        evidence = panel.scores if rule.evidence == "scores" else np.empty(panel.scores.shape)
+        for rows in panel.chunks():
+            usable[rows] = ~np.isnan(panel.scores[rows, :, 0])
+            if rule.evidence == "log_scores":
+                np.log(np.maximum(panel.scores[rows], clip), out=evidence[rows])
+        return evidence, usable
+    evidence = np.empty((panel.n_examples, panel.n_agents, panel.n_classes))
+    usable = np.empty(panel.labels.shape, bool)
+    for rows in panel.chunks():
+        candidates = _candidates(panel, rows)
+        usable[rows] = ~np.isnan(candidates).all(axis=2)
+        if rule.evidence == "borda":
+            evidence[rows] = _borda(candidates)
+        else:
+            evidence[rows] = np.nan_to_num(candidates, nan=0.0)
+    return evidence, usable
+
+
+def _candidates(panel: Panel, rows: slice) -> np.ndarray:
+    """Return confidences of the listed classes, NaN where not listed: a label alone is a list of one."""
+    labels, confidence = panel.labels[rows], panel.confidence[rows]
+    if panel.scores is not None:
+        candidates = panel.scores[rows].copy()
+    else:
+        candidates = np.full((*labels.shape, panel.n_classes), np.nan)
+    alone = (labels >= 0) & ~np.isnan(confidence) & np.isnan(candidates).all(axis=2)
+    i, m = np.nonzero(alone)
+    candidates[i, m, labels[i, m]] = confidence[i, m]
+    return candidates
+
+
+def _borda(candidates: np.ndarray) -> np.ndarray:
+    """C - rank of each class, ranks of equals averaged; the unlisted share the last ranks."""
+    from scipy.stats import rankdata
+
+    return candidates.shape[2] - rankdata(-np.where(np.isnan(candidates), -np.inf, candidates), axis=2)

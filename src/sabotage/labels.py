@@ -1,0 +1,147 @@
+"""Class labels of any type, from many columns, as codes into one list of classes."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sabotage.errors import SabotageError, did_you_mean, listed
+
+Label = bool | int | float | str
+
+# "01" and "1e3" are texts: a number has one spelling here, but for the zeros behind its point.
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+MOST_CLASSES = 10_000
+
+
+def number(text: str) -> int | float | None:
+    """Return the number that a text spells, an int where it is whole, else None."""
+    if not NUMBER.fullmatch(text):
+        return None
+    return whole(float(text)) if "." in text else int(text)
+
+
+def whole(value: float) -> int | float:
+    """Return 10 for 10.0: integers that nulls turned to floats are integers again."""
+    return int(value) if value == int(value) else value
+
+
+class LabelBook:
+    """Gives a code to each label as it comes and, once all were seen, says which classes the codes mean.
+
+    Labels of one type keep it. Where integers, floats and texts that spell numbers meet, they are numbers; where one
+    text does not spell a number, all are texts. So 1, 1.0 and "1" are one class.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[type, Label], int] = {}
+        self._origin: list[str] = []
+        self.n_empty: dict[str, int] = {}  # empty texts by column, read as null
+
+    def encode(self, array: pa.Array, column: str, place: Callable[[int], str]) -> np.ndarray:
+        """Return codes of `array` as int32 (n,), -1 for null; `place` words a position for messages.
+
+        Raises SabotageError for a label that is infinite, holds a newline, or is of a type that makes no classes.
+        """
+        if not pa.types.is_dictionary(array.type):
+            array = array.dictionary_encode()
+        indices = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        values = array.dictionary.to_pylist()
+        lookup = np.full(len(values) + 1, -1, np.int32)  # the last entry serves index -1
+        for position, value in enumerate(values):
+            if value is None or (isinstance(value, float) and math.isnan(value)):
+                continue
+            if value == "":
+                self.n_empty[column] = self.n_empty.get(column, 0) + int(np.count_nonzero(indices == position))
+                continue
+
+            def where(position: int = position) -> str:
+                at = np.flatnonzero(indices == position)
+                return f"{column}, {place(int(at[0]))}" if len(at) else column
+
+            lookup[position] = self.add(value, where)
+        if len(self._codes) > MOST_CLASSES:
+            raise SabotageError(
+                f"{column} has more than {MOST_CLASSES:,} different values: it does not look like a column of labels"
+            )
+        return lookup[indices]
+
+    def add(self, value: object, where: Callable[[], str]) -> int:
+        """Return the code of one label, a new one if it was not seen before."""
+        if isinstance(value, float) and not math.isinf(value):
+            value = whole(value)
+        if not isinstance(value, bool | int | float | str):
+            raise SabotageError(
+                f"{where()}: found {value!r}, a {type(value).__name__}; a label is a text, an integer or a bool"
+            )
+        if isinstance(value, float) and math.isinf(value):
+            raise SabotageError(f"{where()}: found an infinite label; a label is a text, an integer or a bool")
+        if isinstance(value, str) and re.search(r"[\r\n]", value):
+            raise SabotageError(f"{where()}: found a label with a newline in it, {value!r}; a label is one line")
+        key = (type(value), value)
+        code = self._codes.get(key)
+        if code is None:
+            code = self._codes[key] = len(self._origin)
+            self._origin.append(where())
+        return code
+
+    def resolve(self, order: Sequence[object] | None = None) -> tuple[tuple[Label, ...], np.ndarray]:
+        """Return the classes in order and, for each code, the index of its class (int32; a last -1 serves code -1).
+
+        Classes are sorted, numbers as numbers, unless `order` names them. Raises SabotageError for a label that
+        `order` leaves out.
+        """
+        meaning = self._meanings()
+        classes = sorted(set(meaning), key=lambda label: (isinstance(label, str), label))
+        if classes and all(isinstance(label, str) and NUMBER.fullmatch(label) for label in classes):
+            classes.sort(key=lambda label: float(label))
+        if order is not None:
+            classes = self._ordered(classes, meaning, order)
+        index = {label: position for position, label in enumerate(classes)}
+        return tuple(classes), np.array([*(index[label] for label in meaning), -1], np.int32)
+
+    def _meanings(self) -> list[Label]:
+        """Return what each code means once all labels are known."""
+        labels = [label for _, label in self._codes]
+        kinds = {kind for kind, _ in self._codes}
+        texts = {label for label in labels if isinstance(label, str)}
+        if bool in kinds:
+            if kinds <= {bool, str} and {text.casefold() for text in texts} <= {"true", "false"}:
+                return [label if isinstance(label, bool) else str(label).casefold() == "true" for label in labels]
+            if str not in kinds or texts <= {"0", "1"}:
+                labels = [int(label) if isinstance(label, bool) else label for label in labels]
+        numbers = [number(label) if isinstance(label, str) else label for label in labels]
+        if all(label is not None and not isinstance(label, bool) for label in numbers):
+            return numbers
+        return [str(label) for label in labels]
+
+    def _ordered(self, classes: list[Label], meaning: list[Label], order: Sequence[object]) -> list[Label]:
+        by_text = {str(label): label for label in classes}
+        texts = [str(label) for label in order]
+        if len(set(texts)) < len(texts):
+            raise SabotageError(f"--classes names a class twice: {listed(texts, 20)}")
+        for label in classes:
+            if str(label) not in texts:
+                raise SabotageError(
+                    f"{self._origin[meaning.index(label)]}: found the label {str(label)!r}"
+                    f"{did_you_mean(str(label), texts)}, which --classes leaves out: {listed(texts, 20)}"
+                )
+        numeric = bool(classes) and not any(isinstance(label, str) for label in classes)
+        missing = {text: number(text) if numeric and number(text) is not None else text for text in texts}
+        return [by_text.get(text, missing[text]) for text in texts]
+
+
+def look_alikes(classes: Sequence[Label]) -> list[tuple[Label, Label]]:
+    """Return pairs of classes that differ only in case, surrounding spaces or leading zeros."""
+    seen: dict[object, Label] = {}
+    pairs = []
+    for label in classes:
+        text = str(label).strip().casefold()
+        key = text.lstrip("0") or "0" if text.isdigit() else text
+        if key in seen:
+            pairs.append((seen[key], label))
+        seen.setdefault(key, label)
+    return pairs

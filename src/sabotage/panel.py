@@ -1,0 +1,365 @@
+"""The panel: all that the agents of one table emitted, with the truth. Every analysis takes one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sabotage.agents import Agent
+from sabotage.errors import SabotageError, listed, unknown
+from sabotage.labels import Label
+
+CHUNK_ROWS = 65_536  # examples at a time where a temporary of all n x M x C would be too much
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a panel came from, and what of it was left out."""
+
+    name: str = "memory"
+    path: str | None = None
+    format: str = "memory"
+    id_column: str | None = None
+    truth_column: str = "y"
+    fused_column: str | None = None
+    n_rows: int = 0
+    n_dropped: int = 0  # no truth
+    n_filtered: int = 0  # where
+    n_other_split: int = 0  # not of the split `test`
+    where: tuple[str, ...] = ()
+    other_agents: tuple[str, ...] = ()
+    ignored_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Panel:
+    """n examples x M agents x C classes: what was emitted, and the truth.
+
+    Attributes
+    ----------
+    agents : tuple of str, length M
+        In file order.
+    classes : tuple of labels, length C
+        In class order; every label below is an index into it, -1 for none.
+    ids : pyarrow.Array of length n
+    truth : ndarray of shape (n,), int32
+    labels : ndarray of shape (n, M), int32
+        -1: the agent did not speak.
+    confidence : ndarray of shape (n, M), float64
+        In [0, 1]; NaN where there is none.
+    scores : ndarray of shape (n, M, C), float64, or None
+        Class scores; NaN where none was emitted. None where no agent has any.
+    reliability : ndarray of shape (n, M), float64
+        What fusion weighs by, in [0, inf); NaN where there is none.
+    weights : str
+        What `reliability` is: "reliability" (the self-assessment), "confidence", "uniform" or a column suffix.
+    fused_label : ndarray of shape (n,), int32, or None
+        The recorded decision; -1 where it is missing.
+    fused_scores : ndarray of shape (n, C), float64, or None
+    columns : mapping of str to pyarrow.Array
+        Columns kept beside: groups, blocks.
+    group : str or None
+        The one of `columns` whose examples are not independent of each other.
+    origin : Origin
+    notes : tuple of str
+        What a reader should know of how the panel came about, warnings included.
+    """
+
+    agents: tuple[str, ...]
+    classes: tuple[Label, ...]
+    ids: pa.Array
+    truth: np.ndarray
+    labels: np.ndarray
+    confidence: np.ndarray
+    scores: np.ndarray | None
+    reliability: np.ndarray
+    weights: str = "reliability"
+    fused_label: np.ndarray | None = None
+    fused_scores: np.ndarray | None = None
+    columns: Mapping[str, pa.Array] = field(default_factory=dict)
+    group: str | None = None
+    origin: Origin = field(default_factory=Origin)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n, m, c = len(self.truth), len(self.agents), len(self.classes)
+        shapes: dict[str, tuple[np.ndarray | None, tuple[int, ...], type]] = {
+            "truth": (self.truth, (n,), np.int32),
+            "labels": (self.labels, (n, m), np.int32),
+            "confidence": (self.confidence, (n, m), np.float64),
+            "reliability": (self.reliability, (n, m), np.float64),
+            "scores": (self.scores, (n, m, c), np.float64),
+            "fused_label": (self.fused_label, (n,), np.int32),
+            "fused_scores": (self.fused_scores, (n, c), np.float64),
+        }
+        for name, (array, shape, dtype) in shapes.items():
+            if array is None:
+                continue
+            if array.shape != shape or array.dtype != dtype:
+                raise SabotageError(
+                    f"{name} must be {np.dtype(dtype)} of shape {shape}: found {array.dtype} of shape {array.shape}"
+                )
+            # Kernels are compiled for one layout alone: C-contiguous and writable.
+            object.__setattr__(self, name, np.require(array, requirements=["C", "W"]))
+        if len(self.ids) != n:
+            raise SabotageError(f"ids must have one entry an example, {n}: found {len(self.ids)}")
+        if n == 0 or c < 2 or m == 0:
+            raise SabotageError(f"a panel needs examples, agents and two classes: found {n}, {m} and {c}")
+        if self.truth.min() < 0 or self.truth.max() >= c or self.labels.max() >= c or self.labels.min() < -1:
+            raise SabotageError(f"truth must lie in 0 to {c - 1} and labels in -1 to {c - 1}, as indices into classes")
+        if not _inside(self.confidence, 0.0, 1.0) or not _inside(self.reliability, 0.0, np.inf):
+            raise SabotageError("confidence must lie in [0, 1] and reliability in [0, inf), NaN where there is none")
+        if len(set(self.agents)) < m:
+            raise SabotageError(f"agents must have different names: found {listed(self.agents)}")
+
+    @property
+    def n_examples(self) -> int:
+        """Number of examples."""
+        return len(self.truth)
+
+    @property
+    def n_agents(self) -> int:
+        """Number of agents."""
+        return len(self.agents)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def spoke(self) -> np.ndarray:
+        """Who spoke: ndarray of shape (n, M), bool."""
+        return self.labels >= 0
+
+    @cached_property
+    def _score_facts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each agent: has any scores, lists some classes and not others, lowest score."""
+        some = np.zeros(self.n_agents, bool)
+        partial = np.zeros(self.n_agents, bool)
+        lowest = np.full(self.n_agents, np.inf)
+        for rows in self.chunks() if self.scores is not None else ():
+            part = self.scores[rows]
+            known = ~np.isnan(part)
+            any_known, all_known = known.any(axis=2), known.all(axis=2)
+            some |= any_known.any(axis=0)
+            partial |= (any_known & ~all_known).any(axis=0)
+            lowest = np.minimum(lowest, np.where(known, part, np.inf).min(axis=(0, 2)))
+        return some, partial, lowest
+
+    @property
+    def has_scores(self) -> np.ndarray:
+        """Which agents have class scores on some example: ndarray of shape (M,), bool."""
+        return self._score_facts[0]
+
+    @property
+    def has_lists(self) -> np.ndarray:
+        """Which agents score some classes and not others on some example: candidate lists, ndarray of shape (M,)."""
+        return self._score_facts[1]
+
+    @property
+    def lowest_score(self) -> np.ndarray:
+        """Lowest score of each agent, inf where it has none: ndarray of shape (M,)."""
+        return self._score_facts[2]
+
+    def chunks(self) -> list[slice]:
+        """Slices of examples, for work whose temporaries should stay small."""
+        return [slice(start, start + CHUNK_ROWS) for start in range(0, self.n_examples, CHUNK_ROWS)]
+
+    def column(self, name: str) -> pa.Array:
+        """Return a kept column; raises SabotageError where it was not kept."""
+        if name not in self.columns:
+            raise SabotageError(
+                f"the panel keeps no column {name!r}: name it when it is read, read_panel(..., keep=[{name!r}]);"
+                f" it keeps {listed(self.columns)}"
+            )
+        return self.columns[name]
+
+    def select(self, agents: Sequence[str]) -> "Panel":
+        """Return the panel of some of the agents, in file order; the classes stay."""
+        for name in agents:
+            if name not in self.agents:
+                raise unknown("agent", name, self.agents)
+        at = [position for position, name in enumerate(self.agents) if name in agents]
+        left = tuple(name for name in self.agents if name not in agents)
+        return replace(
+            self,
+            agents=tuple(self.agents[position] for position in at),
+            labels=np.ascontiguousarray(self.labels[:, at]),
+            confidence=np.ascontiguousarray(self.confidence[:, at]),
+            scores=None if self.scores is None else np.ascontiguousarray(self.scores[:, at]),
+            reliability=np.ascontiguousarray(self.reliability[:, at]),
+            origin=replace(self.origin, other_agents=self.origin.other_agents + left),
+        )
+
+    def with_weights(self, weights: str | np.ndarray) -> "Panel":
+        """Return the panel with another reliability.
+
+        Parameters
+        ----------
+        weights : {"confidence", "uniform"} or ndarray of shape (n, M)
+            In [0, inf), NaN where there is none.
+        """
+        if isinstance(weights, np.ndarray):
+            return replace(self, reliability=np.array(weights, dtype=np.float64), weights="given")
+        if weights == "confidence":
+            return replace(self, reliability=self.confidence.copy(), weights=weights)
+        if weights == "uniform":
+            return replace(self, reliability=np.where(self.spoke, 1.0, np.nan), weights=weights)
+        raise unknown("weights", weights, ("confidence", "uniform"))
+
+    @classmethod
+    def from_agents(
+        cls,
+        agents: Sequence[Agent],
+        X: Any,
+        y: Sequence[object],
+        *,
+        ids: Sequence[object] | None = None,
+        columns: Mapping[str, Sequence[object]] | None = None,
+        **options: Any,
+    ) -> "Panel":
+        """Ask every agent about every example of X.
+
+        Parameters
+        ----------
+        agents : sequence of Agent
+        X : whatever the agents' `emit` takes
+            One batch of n examples.
+        y : sequence of n labels
+            The truth.
+        ids : sequence of n ids, optional
+        columns : mapping, optional
+            Columns to keep beside, such as a group or a split.
+        **options
+            As for `read_panel`.
+
+        Raises
+        ------
+        SabotageError
+            As `read_panel`, which takes the emissions as a wide table in memory.
+        """
+        from sabotage.reading import read_panel
+
+        names = [agent.name for agent in agents]
+        table: dict[str, Any] = {"id": ids} if ids is not None else {}
+        table |= {"y": y} | dict(columns or {})
+        for agent in agents:
+            said = agent.emit(X)
+            if said.labels is None and said.scores is None:
+                raise SabotageError(f"{agent.name} emitted neither labels nor class scores")
+            table[f"{agent.name}_label"] = said.labels
+            table[f"{agent.name}_confidence"] = said.confidence
+            table[f"{agent.name}_reliability"] = said.reliability
+            for position, label in enumerate(said.classes if said.scores is not None else ()):
+                table[f"{agent.name}_p_{label}"] = said.scores[:, position]
+        lengths = {name: len(values) for name, values in table.items() if values is not None}
+        odd = [f"{name} ({length})" for name, length in lengths.items() if length != lengths["y"]]
+        if odd:
+            raise SabotageError(f"y has {lengths['y']} entries; other lengths: {listed(odd)}")
+        arrays = {}
+        for name, values in table.items():
+            if values is not None:
+                arrays[name] = pa.array(_plain(values), from_pandas=True)
+        options.setdefault("agents", names)
+        options.setdefault("keep", list(columns or {}))
+        return read_panel(pa.table(arrays), truth="y", id="id" if ids is not None else None, **options)
+
+    def to_table(self, rows: slice = slice(None)) -> pa.Table:
+        """Return some or all examples as a wide pyarrow Table that `read_panel` understands."""
+        lookup = pa.array(list(self.classes))
+
+        def labels(codes: np.ndarray) -> pa.Array:
+            return lookup.take(pa.array(codes, mask=codes < 0))
+
+        def floats(values: np.ndarray) -> pa.Array:
+            values = np.ascontiguousarray(values)
+            return pa.array(values, mask=np.isnan(values))
+
+        table: dict[str, Any] = {"id": self.ids[rows], "y": labels(self.truth[rows])}
+        for name, column in self.columns.items():
+            table[name] = column[rows]
+        for m, agent in enumerate(self.agents):
+            table[f"{agent}_label"] = labels(self.labels[rows, m])
+            table[f"{agent}_confidence"] = floats(self.confidence[rows, m])
+            if self.weights not in ("confidence", "uniform"):
+                suffix = "reliability" if self.weights == "given" else self.weights
+                table[f"{agent}_{suffix}"] = floats(self.reliability[rows, m])
+            if self.scores is not None and self.has_scores[m]:
+                for c, label in enumerate(self.classes):
+                    table[f"{agent}_p_{label}"] = floats(self.scores[rows, m, c])
+        if self.fused_label is not None:
+            table["fused_label"] = labels(self.fused_label[rows])
+        if self.fused_scores is not None:
+            for c, label in enumerate(self.classes):
+                table[f"fused_p_{label}"] = floats(self.fused_scores[rows, c])
+        return pa.table(table)
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write the panel as a wide parquet table that `read_panel` understands, in row groups."""
+        import pyarrow.parquet as pq
+
+        from sabotage.files import written
+
+        with written(path) as temporary, pq.ParquetWriter(temporary, self.to_table(slice(0, 0)).schema) as writer:
+            for rows in self.chunks():
+                writer.write_table(self.to_table(rows))
+
+    def describe(self) -> list[tuple[str, str]]:
+        """Return what was understood, as (heading, text) pairs."""
+        origin = self.origin
+        examples = f"{self.n_examples:,}"
+        left_out = [
+            f"{count:,} {why}"
+            for count, why in (
+                (origin.n_dropped, "without truth"),
+                (origin.n_filtered, f"not {listed(origin.where)}"),
+                (origin.n_other_split, "of another split"),
+            )
+            if count
+        ]
+        if left_out:
+            examples += f" of {origin.n_rows:,} rows ({', '.join(left_out)} left out)"
+        lines = [
+            ("input", f"{origin.path or origin.name} ({origin.format})"),
+            ("examples", f"{examples}; id: {origin.id_column or 'row number'}; truth: {origin.truth_column}"),
+            ("classes", f"{self.n_classes}: {listed(self.classes, 12)}"),
+        ]
+        agents = []
+        for m, name in enumerate(self.agents):
+            silent = int(np.count_nonzero(self.labels[:, m] < 0))
+            parts = [f"silent on {silent:,}"] if silent else []
+            if not self.has_scores[m]:
+                parts.append("no class scores")
+            agents.append(name + (f" ({', '.join(parts)})" if parts else ""))
+        lines.append(("agents", listed(agents, 16)))
+        if origin.other_agents:
+            lines.append(("not selected", listed(origin.other_agents, 16)))
+        lines.append(("weights", self.weights))
+        if self.fused_label is not None:
+            lost = int(np.count_nonzero(self.fused_label < 0))
+            lines.append(
+                ("recorded", (origin.fused_column or "fused scores") + (f" ({lost:,} missing)" if lost else ""))
+            )
+        if origin.ignored_columns:
+            lines.append(("ignored", listed(origin.ignored_columns)))
+        return lines
+
+    def __repr__(self) -> str:
+        return "\n".join(["Panel", *(f"  {heading:<12} {text}" for heading, text in self.describe())])
+
+
+def _inside(values: np.ndarray, low: float, high: float) -> bool:
+    known = values[~np.isnan(values)]
+    return bool(np.all((known >= low) & (known <= high) & (known < np.inf)))
+
+
+def _plain(values: Any) -> Any:
+    """NumPy scalars in a list are strangers to pyarrow."""
+    if isinstance(values, np.ndarray):
+        return values
+    return [value.item() if isinstance(value, np.generic) else value for value in values]

@@ -1,0 +1,118 @@
+"""Metrics that scikit-learn does not have in the form that is needed, and its own behind one spelling.
+
+A label of -1 (an abstention) is wrong. Classes are those present in the truth. What cannot be had is None.
+"""
+
+import numpy as np
+
+BINS = 15
+LOG_CLIP = 1e-12
+
+
+def confusion(truth: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Count (truth, label) pairs: ndarray of shape (C, C + 1), the last column for labels of -1."""
+    labels = np.where(labels < 0, n_classes, labels)
+    pairs = truth.astype(np.int64) * (n_classes + 1) + labels
+    return np.bincount(pairs, minlength=n_classes * (n_classes + 1)).reshape(n_classes, n_classes + 1)
+
+
+def accuracies(counts: np.ndarray) -> tuple[float, float, float]:
+    """Return accuracy, balanced accuracy and macro-F1 of a confusion matrix.
+
+    They agree with scikit-learn's accuracy_score, recall_score and f1_score with average="macro" over the classes
+    present in the truth, zero_division=0.
+    """
+    hits = np.diagonal(counts)
+    n_true, n_said = counts.sum(axis=1), counts[:, :-1].sum(axis=0)
+    present = n_true > 0
+    f1 = 2 * hits[present] / (n_true[present] + n_said[present])
+    return float(hits.sum() / n_true.sum()), balanced(hits, n_true), float(f1.mean())
+
+
+def balanced(hits: np.ndarray, n_true: np.ndarray) -> float:
+    """Return the mean over the classes present of hits / n, added in class order, from integers."""
+    present = n_true > 0
+    return float((hits[present] / n_true[present]).sum() / present.sum())
+
+
+def auroc(positive: np.ndarray, value: np.ndarray) -> float | None:
+    """Return the area under the ROC curve of `value` for `positive`, both (n,); None where one kind is missing."""
+    from sklearn.metrics import roc_auc_score
+
+    if not len(positive) or positive.all() or not positive.any():
+        return None
+    return float(roc_auc_score(positive, value))
+
+
+def expected_calibration_error(right: np.ndarray, confidence: np.ndarray, bins: int = BINS) -> float:
+    """ECE over equal-width bins [lo, hi), the last closed; an edge is the double nearest to k / bins.
+
+    right : (n,) bool; confidence : (n,) in [0, 1] (Naeini et al. 2015; Guo et al. 2017, arXiv:1706.04599).
+    """
+    edges = np.arange(1, bins) / bins
+    return _calibration_gap(right, confidence, np.searchsorted(edges, confidence, side="right"), bins)
+
+
+def equal_mass_calibration_error(right: np.ndarray, confidence: np.ndarray, bins: int = BINS) -> float:
+    """ECE over bins of equal counts: bin(v) = min(bins - 1, floor(bins x share of confidences < v)), in integers."""
+    below = np.searchsorted(np.sort(confidence), confidence, side="left")
+    return _calibration_gap(right, confidence, np.minimum(bins - 1, bins * below // len(confidence)), bins)
+
+
+def _calibration_gap(right: np.ndarray, confidence: np.ndarray, bin_of: np.ndarray, bins: int) -> float:
+    gap = np.bincount(bin_of, weights=right - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def aurc(right: np.ndarray, confidence: np.ndarray) -> float:
+    """Area under the risk-coverage curve: the mean over k of the error rate among the k most confident.
+
+    Examples of equal confidence are taken in expectation over their order (Geifman et al. 2019, arXiv:1805.08206).
+    """
+    order = np.argsort(-confidence, kind="stable")
+    wrong = (~right[order]).astype(np.float64)
+    ordered = confidence[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sizes = np.diff(np.r_[starts, len(ordered)])
+    share = np.add.reduceat(wrong, starts) / sizes  # of errors in each group of equals, spread evenly over it
+    errors = np.cumsum(np.repeat(share, sizes))
+    return float((errors / np.arange(1, len(ordered) + 1)).mean())
+
+
+def brier_and_log_loss(truth: np.ndarray, scores: np.ndarray) -> tuple[float, float] | None:
+    """Return the Brier score summed over classes and the log loss, of scores normalised to sum 1.
+
+    truth : (n,); scores : (n, C). Probabilities are clipped at 1e-12 in the logarithm. None where a score is negative
+    or a row sums to 0: such scores are no probabilities.
+    """
+    if not len(truth):
+        return None
+    brier = loss = 0.0
+    for start in range(0, len(truth), 65_536):
+        part, own = scores[start : start + 65_536], truth[start : start + 65_536]
+        total = part.sum(axis=1)
+        if part.min() < 0 or total.min() <= 0:
+            return None
+        probability = part / total[:, None]
+        of_truth = probability[np.arange(len(own)), own]
+        # sum over c of (p_c - y_c)^2, spread out so that no one-hot array is needed
+        brier += float((np.square(probability).sum(axis=1) - 2 * of_truth + 1).sum())
+        loss -= float(np.log(np.clip(of_truth, LOG_CLIP, 1.0)).sum())
+    return brier / len(truth), loss / len(truth)
+
+
+def routing_auroc(right: np.ndarray, spoke: np.ndarray, reliability: np.ndarray) -> tuple[float | None, int]:
+    """How often, between a right and a wrong agent of one example, the right one is the more reliable.
+
+    All (n, M). Ties count one half; the mean is over examples that have such a pair with both reliabilities known.
+    Returns it, None where there is no pair, and the number of those examples.
+    """
+    known = spoke & ~np.isnan(reliability)
+    won, pairs = np.zeros(len(right)), np.zeros(len(right))
+    for a in range(right.shape[1]):
+        for b in range(right.shape[1]):
+            pair = known[:, a] & known[:, b] & right[:, a] & ~right[:, b]
+            pairs += pair
+            won += pair * ((reliability[:, a] > reliability[:, b]) + 0.5 * (reliability[:, a] == reliability[:, b]))
+    usable = pairs > 0
+    return (float((won[usable] / pairs[usable]).mean()) if usable.any() else None), int(usable.sum())
