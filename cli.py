@@ -1,5 +1,6 @@
 """The `sabotage` command: parse, call, print. No analysis here, and no heavy import outside a command."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -286,10 +287,8 @@ def split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if "permutations" in settings:
         settings["n_permutations"] = settings.pop("permutations")
     if "threshold" in settings:
-        try:
+        with contextlib.suppress(ValueError):  # a quantile, or an error that the analysis words
             settings["threshold"] = float(settings["threshold"])
-        except ValueError:
-            pass  # a quantile, or an error that the analysis words
     return table, settings
 
 
@@ -336,11 +335,11 @@ def main() -> None:
 
     show = warnings.showwarning
 
-    def tell(message: Any, category: type[Warning], *place: Any) -> None:
+    def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         if issubclass(category, SabotageWarning):
             click.echo(f"warning: {printable(str(message))}", err=True)
         else:
-            show(message, category, *place)
+            show(message, category, *place, **more)
 
     warnings.showwarning = tell
     warnings.simplefilter("always", SabotageWarning)

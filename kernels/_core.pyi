@@ -1,6 +1,20 @@
 """Random streams and shuffles, in C. Every array is C-contiguous and aligned; errors are TypeError and ValueError."""
 
-from typing_extensions import Buffer
+import numpy as np
+from numpy.typing import NDArray
 
-def start_cohort(seed: int, cohort: int, starts: Buffer, states: Buffer, index: Buffer, /) -> None: ...
-def draw(starts: Buffer, states: Buffer, index: Buffer, out: Buffer, /) -> None: ...
+def start_cohort(
+    seed: int,
+    cohort: int,
+    starts: NDArray[np.int64],
+    states: NDArray[np.uint64],
+    index: NDArray[np.int32],
+    /,
+) -> None: ...
+def draw(
+    starts: NDArray[np.int64],
+    states: NDArray[np.uint64],
+    index: NDArray[np.int32],
+    out: NDArray[np.int32],
+    /,
+) -> None: ...

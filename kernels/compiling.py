@@ -1,14 +1,14 @@
 """The one place that decides how numba compiles and caches a kernel."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 # No fastmath: sums keep their order and are not contracted, so that a decision is the same on every machine.
-OPTIONS = {"nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def kernel(function: Function) -> Function:

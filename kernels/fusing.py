@@ -6,7 +6,12 @@ index, or -1 for an abstention.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 from sabotage.kernels.compiling import inlined, kernel
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int32]
+Counts = NDArray[np.int64]
 
 # How the scores of the classes come about.
 SUM = 0  # weighted sum of the evidence of the speaking agents
@@ -20,7 +25,7 @@ SOFTMAX = 2
 
 
 @kernel
-def weigh(kind, temperature, q, spoken, weights):
+def weigh(kind: int, temperature: float, q: Floats, spoken: Labels, weights: Floats) -> None:
     """Turn reliabilities into the weights of the speaking agents, 1 each where they sum to 0; all arrays (n, M)."""
     n_agents = q.shape[1]
     for i in range(len(q)):
@@ -45,7 +50,7 @@ def weigh(kind, temperature, q, spoken, weights):
 
 
 @inlined
-def score(kind, evidence, i, spoken, weights, row, c):
+def score(kind: int, evidence: Floats, i: int, spoken: Labels, weights: Floats, row: int, c: int) -> float:
     """Score of class c for example i under weights[row]: a float64 sum in agent order, silent agents left out."""
     total = 0.0
     for m in range(spoken.shape[1]):
@@ -58,7 +63,7 @@ def score(kind, evidence, i, spoken, weights, row, c):
 
 
 @inlined
-def decide(kind, evidence, i, spoken, weights, row):
+def decide(kind: int, evidence: Floats, i: int, spoken: Labels, weights: Floats, row: int) -> int:
     """Decide example i under weights[row]: the lowest class of the highest score, -1 where nobody speaks.
 
     Rows go in as indices, and the best class is kept by selection, not by a branch: with slices and branches the
@@ -87,7 +92,7 @@ def decide(kind, evidence, i, spoken, weights, row):
 
 
 @kernel
-def fuse(kind, evidence, spoken, weights, decision, scores):
+def fuse(kind: int, evidence: Floats, spoken: Labels, weights: Floats, decision: Labels, scores: Floats) -> None:
     """Decide every example: writes `decision` (n,) int32 and `scores` (n, C)."""
     for i in range(len(spoken)):
         label = decide(kind, evidence, i, spoken, weights, i)
@@ -100,7 +105,18 @@ def fuse(kind, evidence, spoken, weights, decision, scores):
 
 
 @kernel
-def count_permuted(kind, evidence, spoken, weights, order, truth, clean, donors, hits, flips):
+def count_permuted(
+    kind: int,
+    evidence: Floats,
+    spoken: Labels,
+    weights: Floats,
+    order: Counts,
+    truth: Labels,
+    clean: Labels,
+    donors: Labels,
+    hits: Counts,
+    flips: Counts,
+) -> None:
     """Replay replicates in which position p of the blocks' order takes the weights of position donors[r, p].
 
     `order` (n,) maps positions to examples; `weights` (n, M), `truth` and `clean` (n,) are by position. Adds to `hits`

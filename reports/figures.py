@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sabotage.reports.style import INK, ROLE_COLOURS, agent_colour, styled
 from scipy.stats import binomtest
 
@@ -59,7 +60,7 @@ def permutation_null(audit: Audit, ax: Axes) -> Axes:
         raise ValueError("the audit has no permutation test to draw")
     measure = permutation.statistic.replace("_", " ")
     ax.hist(
-        permutation.broken, bins=min(40, max(5, len(np.unique(permutation.broken)))), color="#9ec9e2", edgecolor="none"
+        permutation.broken, bins=min(30, max(5, len(np.unique(permutation.broken)))), color="#9ec9e2", edgecolor="none"
     )
     ax.axvline(permutation.clean, color="#d55e00", linewidth=1.4, label=f"as observed, {permutation.clean:.3f}")
     ax.axvline(
@@ -78,6 +79,7 @@ def permutation_null(audit: Audit, ax: Axes) -> Axes:
     ax.set_xlabel(measure)
     ax.set_ylabel("replicates")
     ax.margins(x=0.08)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.24), ncols=2, handlelength=1.4, columnspacing=1.0)
     return ax
 

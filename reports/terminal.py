@@ -73,7 +73,8 @@ def print_profiles(audit: Audit) -> None:
     out.print(_quality_table(audit.agents))
     if audit.routing_auroc is not None:
         out.print(
-            f"routing AUROC {number(audit.routing_auroc)} over {audit.n_routing:,} examples with a right and a wrong agent"
+            f"routing AUROC {number(audit.routing_auroc)} over the {audit.n_routing:,} examples with a right and a"
+            f" wrong agent"
         )
     _print_notes(out, audit.notes)
 

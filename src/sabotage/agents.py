@@ -77,7 +77,9 @@ class RecordedAgent:
         if self.label is not None:
             values = batch[self.label]
             labels = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
-        scores = np.column_stack([floats(column) for column in self.scores.values()]) if self.scores else None
+        scores = None
+        if self.scores:
+            scores = np.column_stack([np.asarray(batch[column], np.float64) for column in self.scores.values()])
         return Emissions(labels, floats(self.confidence), scores, tuple(self.scores), floats(self.reliability))
 
 
@@ -99,7 +101,7 @@ class EstimatorAgent:
 
     name: str
     estimator: Any
-    columns: Sequence[Any] | None = None
+    columns: Any = None
     assessor: Any = None
 
     def emit(self, batch: Any) -> Emissions:

@@ -52,7 +52,7 @@ class DecisionScores:
 
 @dataclass(frozen=True)
 class SabotageTotals:
-    """Of the wrong decisions: with a saboteur, with exactly one, with one where another agent knew, with a pivotal one."""
+    """Wrong decisions: with a saboteur, with exactly one, with one where another agent knew, with a pivotal one."""
 
     n_wrong: int
     n_with_saboteur: int
@@ -206,8 +206,8 @@ def analyze(
     unknown_pivotal = n_pivotal_unknown(roles)
     if unknown_pivotal:
         notes.add(
-            f"on {unknown_pivotal:,} examples the recorded decision is not what {ready.rule.name} replays: their pivotal"
-            f" flags are null and not counted"
+            f"on {unknown_pivotal:,} examples the recorded decision is not what {ready.rule.name} replays: their"
+            f" pivotal flags are null and not counted"
         )
     profiles = profile_agents(panel, roles, ks, notes)
     bounds = measure_bounds(panel, decided)

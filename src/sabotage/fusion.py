@@ -92,9 +92,7 @@ class Replay:
     def weigh(self, q: np.ndarray, spoken: np.ndarray) -> np.ndarray:
         """Turn reliabilities (k, M) into weights (k, M) of the agents that speak."""
         weights = np.empty(q.shape)
-        fusing.weigh(
-            _WEIGHT_KINDS[self.rule.weight], self.temperature, np.require(q, np.float64, "CW"), spoken, weights
-        )
+        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, np.ascontiguousarray(q), spoken, weights)
         return weights
 
     def decide(self, weights: np.ndarray, keep_scores: bool = False) -> Decision:

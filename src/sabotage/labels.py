@@ -114,8 +114,9 @@ class LabelBook:
             if str not in kinds or texts <= {"0", "1"}:
                 labels = [int(label) if isinstance(label, bool) else label for label in labels]
         numbers = [number(label) if isinstance(label, str) else label for label in labels]
-        if all(label is not None and not isinstance(label, bool) for label in numbers):
-            return numbers
+        known: list[Label] = [label for label in numbers if label is not None and not isinstance(label, bool)]
+        if len(known) == len(labels):
+            return known
         return [str(label) for label in labels]
 
     def _ordered(self, classes: list[Label], meaning: list[Label], order: Sequence[object]) -> list[Label]:
@@ -130,8 +131,11 @@ class LabelBook:
                     f"{did_you_mean(str(label), texts)}, which --classes leaves out: {listed(texts, 20)}"
                 )
         numeric = bool(classes) and not any(isinstance(label, str) for label in classes)
-        missing = {text: number(text) if numeric and number(text) is not None else text for text in texts}
-        return [by_text.get(text, missing[text]) for text in texts]
+        ordered: list[Label] = []
+        for text in texts:  # a class that never occurs gets the type of those that do
+            value = number(text) if numeric else None
+            ordered.append(by_text.get(text, text if value is None else value))
+        return ordered
 
 
 def look_alikes(classes: Sequence[Label]) -> list[tuple[Label, Label]]:

@@ -16,6 +16,11 @@ from sabotage.labels import Label
 CHUNK_ROWS = 65_536  # examples at a time where a temporary of all n x M x C would be too much
 
 
+def chunks(n: int) -> list[slice]:
+    """Cut n examples into slices for which temporaries of all agents and classes stay small."""
+    return [slice(start, start + CHUNK_ROWS) for start in range(0, n, CHUNK_ROWS)]
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a panel came from, and what of it was left out."""
@@ -142,7 +147,9 @@ class Panel:
         some = np.zeros(self.n_agents, bool)
         partial = np.zeros(self.n_agents, bool)
         lowest = np.full(self.n_agents, np.inf)
-        for rows in self.chunks() if self.scores is not None else ():
+        for rows in self.chunks():
+            if self.scores is None:
+                break
             part = self.scores[rows]
             known = ~np.isnan(part)
             any_known, all_known = known.any(axis=2), known.all(axis=2)
@@ -168,7 +175,7 @@ class Panel:
 
     def chunks(self) -> list[slice]:
         """Slices of examples, for work whose temporaries should stay small."""
-        return [slice(start, start + CHUNK_ROWS) for start in range(0, self.n_examples, CHUNK_ROWS)]
+        return chunks(self.n_examples)
 
     def column(self, name: str) -> pa.Array:
         """Return a kept column; raises SabotageError where it was not kept."""
@@ -217,10 +224,10 @@ class Panel:
         cls,
         agents: Sequence[Agent],
         X: Any,
-        y: Sequence[object],
+        y: Any,
         *,
-        ids: Sequence[object] | None = None,
-        columns: Mapping[str, Sequence[object]] | None = None,
+        ids: Any = None,
+        columns: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> "Panel":
         """Ask every agent about every example of X.
@@ -232,7 +239,7 @@ class Panel:
             One batch of n examples.
         y : sequence of n labels
             The truth.
-        ids : sequence of n ids, optional
+        ids : array of n ids, optional
         columns : mapping, optional
             Columns to keep beside, such as a group or a split.
         **options
@@ -255,8 +262,9 @@ class Panel:
             table[f"{agent.name}_label"] = said.labels
             table[f"{agent.name}_confidence"] = said.confidence
             table[f"{agent.name}_reliability"] = said.reliability
-            for position, label in enumerate(said.classes if said.scores is not None else ()):
-                table[f"{agent.name}_p_{label}"] = said.scores[:, position]
+            for position, label in enumerate(said.classes):
+                if said.scores is not None:
+                    table[f"{agent.name}_p_{label}"] = said.scores[:, position]
         lengths = {name: len(values) for name, values in table.items() if values is not None}
         odd = [f"{name} ({length})" for name, length in lengths.items() if length != lengths["y"]]
         if odd:

@@ -96,7 +96,7 @@ def refusal(rule: Rule, panel: Panel) -> str | None:
         return f"{listed(without)} has no class scores"
     lists = [agent for m, agent in enumerate(panel.agents) if panel.has_lists[m]]
     if lists:
-        return f"{listed(lists)} lists candidates, not a score for every class (fill in 0 where an unlisted class has none)"
+        return f"{listed(lists)} lists candidates, not a score for every class (if unlisted means 0, fill in 0)"
     if rule.evidence == "log_scores":
         negative = [agent for m, agent in enumerate(panel.agents) if panel.lowest_score[m] < 0]
         if negative:
