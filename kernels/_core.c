@@ -125,10 +125,10 @@ static int acquire(PyObject *object, const Wanted *wanted, Py_buffer *view)
 {
     const int flags = PyBUF_FORMAT | PyBUF_STRIDES | (wanted->writable ? PyBUF_WRITABLE : 0);
     if (PyObject_GetBuffer(object, view, flags) < 0) {
-        if (PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
+        if (!PyErr_ExceptionMatches(PyExc_MemoryError)) {
             PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "%s must be a writable buffer of %s: this one is read-only or not to be had",
-                         wanted->name, wanted->type);
+            PyErr_Format(PyExc_TypeError, "%s must be a %sbuffer of %s", wanted->name,
+                         wanted->writable ? "writable " : "", wanted->type);
         }
         return -1;
     }

@@ -106,10 +106,12 @@ class Replay:
             truth, spoken = panel.truth[rows], self.spoken[rows]
             scores = np.empty((len(truth), panel.n_classes))
             fusing.fuse(self.kind, self._evidence(rows), spoken, weights[rows], labels[rows], scores)
-            rank[rows] = rank_of(truth, scores)
-            rank[rows][labels[rows] < 0] = panel.n_classes
-            if self.rule.needs == "candidates":
-                rank[rows][~self._is_listed(rows)] = panel.n_classes
+            counted = scores
+            if self.rule.needs == "candidates":  # only listed classes count
+                counted = np.where(self._is_listed(rows), scores, -np.inf)
+            rank[rows] = rank_of(truth, counted)
+            out = (labels[rows] < 0) | (counted[np.arange(len(truth)), truth] == -np.inf)
+            rank[rows][out] = panel.n_classes
             best = self._chosen(rows, weights[rows]) if self.rule.selects else scores == scores.max(axis=1)[:, None]
             tied[rows] = (best.sum(axis=1) > 1) & (labels[rows] >= 0)
             winnable[rows] = tied[rows] & best[np.arange(len(truth)), truth]
@@ -139,19 +141,9 @@ class Replay:
         return self.evidence if self.evidence.shape[0] == 1 < self.panel.n_examples else self.evidence[rows]
 
     def _is_listed(self, rows: slice) -> np.ndarray:
-        """Whether some speaking agent lists the truth: ndarray of bool."""
-        truth = self.panel.truth[rows]
-        spoken = self.spoken[rows]
-        of_truth = (spoken == truth[:, None]) & ~self._has_own_scores(rows)
-        if self.panel.scores is not None:
-            own = self.panel.scores[rows][np.arange(len(truth)), :, truth]
-            of_truth |= ~np.isnan(own) & (spoken >= 0)
-        return of_truth.any(axis=1)
-
-    def _has_own_scores(self, rows: slice) -> np.ndarray:
-        if self.panel.scores is None:
-            return np.zeros(self.panel.labels[rows].shape, bool)
-        return ~np.isnan(self.panel.scores[rows]).all(axis=2)
+        """Which classes some speaking agent lists: ndarray of shape (k, C), bool."""
+        known = ~np.isnan(_candidates(self.panel, rows))
+        return (known & (self.spoken[rows] >= 0)[:, :, None]).any(axis=1)
 
     def _chosen(self, rows: slice, weights: np.ndarray) -> np.ndarray:
         """Which classes hold the largest weight, for rules that select an agent: ndarray of shape (k, C), bool."""

@@ -51,16 +51,17 @@ class LabelBook:
         indices = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
         values = array.dictionary.to_pylist()
         lookup = np.full(len(values) + 1, -1, np.int32)  # the last entry serves index -1
+        used = np.zeros(len(values) + 1, bool)
+        used[indices] = True
         for position, value in enumerate(values):
-            if value is None or (isinstance(value, float) and math.isnan(value)):
+            if not used[position] or value is None or (isinstance(value, float) and math.isnan(value)):
                 continue
             if value == "":
                 self.n_empty[column] = self.n_empty.get(column, 0) + int(np.count_nonzero(indices == position))
                 continue
 
             def where(position: int = position) -> str:
-                at = np.flatnonzero(indices == position)
-                return f"{column}, {place(int(at[0]))}" if len(at) else column
+                return f"{column}, {place(int((indices == position).argmax()))}"
 
             lookup[position] = self.add(value, where)
         if len(self._codes) > MOST_CLASSES:
