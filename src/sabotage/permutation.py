@@ -213,8 +213,10 @@ def permute(
         )
         broken, n_flips = _run(plan, measure, n_permutations, seed, threads or usable_cpus(), progress)
 
-    mean = float(broken.mean())
-    sd = float(broken.std(ddof=1)) if n_permutations > 1 else None
+    # Of deviations, so that replicates that all equal the clean one have a gap of exactly 0.
+    lost = clean - broken
+    gap = float(lost.mean())
+    sd = float(lost.std(ddof=1)) if n_permutations > 1 else None
     upper = int(np.count_nonzero(broken >= clean - TIE))
     lower = int(np.count_nonzero(broken <= clean + TIE))
     p_value = (upper + 1) / (n_permutations + 1)
@@ -225,10 +227,10 @@ def permute(
         n_blocks=len(starts) - 1,
         n_permutations=n_permutations,
         clean=clean,
-        broken_mean=mean,
+        broken_mean=clean - gap,
         broken_sd=sd,
         monte_carlo_error=None if sd is None else sd / n_permutations**0.5,
-        gap=clean - mean,
+        gap=gap,
         p_value=p_value,
         p_value_two_sided=min(1.0, 2 * min(p_value, (lower + 1) / (n_permutations + 1))),
         flip_rate=n_flips / (n_permutations * panel.n_examples),

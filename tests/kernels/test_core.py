@@ -85,8 +85,7 @@ def test_each_block_has_its_own_stream_and_stays_inside_itself():
     out = draw(3, 1, [0, 4, 4, 5, 12], 6)
     for block, (start, stop) in enumerate([(0, 4), (4, 4), (4, 5), (5, 12)]):
         expected = [
-            [start + j for j in row] if stop > start else []
-            for row in plain_permutations(3, block, 1, stop - start, 6)
+            [start + j for j in row] if stop > start else [] for row in plain_permutations(3, block, 1, stop - start, 6)
         ]
         # positions are of the whole order: the index is carried as the block's own entries
         assert out[:, start:stop].tolist() == expected

@@ -10,7 +10,9 @@ BASE = ["id", "y"]
 
 def names_of(names, **options):
     columns = recognise(names, "t.csv", **options)
-    return {agent.name: (agent.label, agent.confidence, agent.reliability, dict(agent.scores)) for agent in columns.agents}
+    return {
+        agent.name: (agent.label, agent.confidence, agent.reliability, dict(agent.scores)) for agent in columns.agents
+    }
 
 
 def test_the_documented_patterns():
@@ -22,7 +24,12 @@ def test_the_documented_patterns():
     assert (columns.id, columns.truth, columns.fused_label) == ("sample_id", "target", "fusion_label")
     assert columns.fused_scores == {"x": "fused_p_x"}
     first, second = columns.agents
-    assert (first.name, first.label, first.confidence, first.reliability) == ("a", "a_pred", "a_conf", "a_self_assessment")
+    assert (first.name, first.label, first.confidence, first.reliability) == (
+        "a",
+        "a_pred",
+        "a_conf",
+        "a_self_assessment",
+    )
     assert first.scores == {"x": "a_prob_x", "y": "a_prob_y"}
     assert (second.name, second.label, second.reliability) == ("b", "b_label", "b_quality")
     assert columns.ignored == ("fold", "note")
@@ -51,7 +58,9 @@ def test_the_known_agent_decides_where_a_name_splits():
 
 def test_without_labels_the_split_that_gives_everyone_the_same_classes():
     names = [*BASE, "a_p_x_p_1", "a_p_x_p_2", "b_p_x_p_1", "b_p_x_p_2"]
-    with pytest.raises(SabotageError, match="could be the score of agent 'a' for class 'x_p_1' or the score of agent 'a_p_x'"):
+    with pytest.raises(
+        SabotageError, match="could be the score of agent 'a' for class 'x_p_1' or the score of agent 'a_p_x'"
+    ):
         recognise(names, "t.csv")
     assert set(names_of(names, agents=["a", "b"])) == {"a", "b"}
     uneven = [*BASE, "a_p_x_p_1", "a_p_y", "b_p_x_p_1", "b_p_y"]

@@ -155,7 +155,9 @@ def test_weights(panel, table):
 
 
 def test_one_agent_without_self_assessment_makes_confidence_the_weight_of_all(table):
-    with pytest.warns(SabotageWarning, match="agent1 has no self-assessment, so agent0_reliability, agent2_reliability"):
+    with pytest.warns(
+        SabotageWarning, match="agent1 has no self-assessment, so agent0_reliability, agent2_reliability"
+    ):
         read = read_panel(table.drop_columns(["agent1_reliability"]))
     assert read.weights == "confidence"
 
@@ -221,7 +223,9 @@ def test_bool_and_integer_labels(tmp_path):
     frame = pd.DataFrame({"y": [True, False, True], "a_label": [True, None, False], "a_confidence": [0.9, None, 0.8]})
     frame.to_parquet(tmp_path / "b.parquet")
     assert read_panel(tmp_path / "b.parquet").classes == (False, True)
-    frame = pd.DataFrame({"y": [2, 10, 2], "a_label": [2.0, None, 10.0], "a_p_10": [0.1, None, 1], "a_p_2": [0.9, None, 0]})
+    frame = pd.DataFrame(
+        {"y": [2, 10, 2], "a_label": [2.0, None, 10.0], "a_p_10": [0.1, None, 1], "a_p_2": [0.9, None, 0]}
+    )
     read = read_panel(frame)
     assert read.classes == (2, 10)
     assert read.labels[:, 0].tolist() == [0, -1, 1]
