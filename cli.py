@@ -346,7 +346,7 @@ def main() -> None:
     try:
         status = commands.main(prog_name="sabotage", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted: nothing was written", err=True)
+        click.echo("interrupted", err=True)
         status = INTERRUPTED
     except click.ClickException as error:
         error.show()

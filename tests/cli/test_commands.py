@@ -1,0 +1,271 @@
+"""The command, run as a user runs it."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from builders import make_panel
+
+COMMAND = [str(Path(sys.executable).with_name("sabotage"))]
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments, **options):
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.fixture(scope="module")
+def preds(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli") / "preds.parquet"
+    make_panel(300, 3, 4, seed=1, missing=0.1, recorded=True).to_parquet(path)
+    return path
+
+
+def test_analyze_writes_four_files_and_a_summary_of_one_screen(preds, tmp_path):
+    done = run("analyze", preds, "-o", tmp_path / "out", "--permutations", 200)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "audit.json",
+        "profiles.csv",
+        "report.html",
+        "roles.parquet",
+    ]
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[0] == "input"
+    assert done.stderr == ""
+    audit = json.loads((tmp_path / "out" / "audit.json").read_text())
+    shown = " ".join(done.stdout.split())
+    for sentence in audit["finding"]:
+        assert sentence in shown
+    roles = pd.read_parquet(tmp_path / "out" / "roles.parquet")
+    assert len(roles) == 900
+    counts = roles[roles["agent"] == "agent1"]["role"].value_counts()
+    assert all(counts.get(role, 0) == count for role, count in audit["agents"]["agent1"]["roles"].items())
+    profiles = pd.read_csv(tmp_path / "out" / "profiles.csv", index_col="agent")
+    assert profiles.loc["agent2", "accuracy"] == audit["agents"]["agent2"]["accuracy"]
+
+
+def test_json_alone_stands_on_standard_output_and_is_what_a_folder_gets(preds, tmp_path):
+    done = run("analyze", preds, "--json", "--permutations", 100, "-o", tmp_path / "out", "--threads", 2)
+    assert done.returncode == 0
+    assert done.stdout == (tmp_path / "out" / "audit.json").read_text()
+    assert json.loads(done.stdout)["settings"]["n_permutations"] == 100
+    again = run("analyze", preds, "--json", "--permutations", 100, "--threads", 1)
+    assert again.stdout == done.stdout
+
+
+def test_an_output_folder_that_exists_keeps_other_files(preds, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "audit.json").write_text("old")
+    assert run("analyze", preds, "-o", tmp_path, "--permutations", 10).returncode == 0
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert json.loads((tmp_path / "audit.json").read_text())["schema"] == 1
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_options_reach_the_analysis(preds):
+    done = run(
+        "analyze", preds, "--agents", "agent2,agent0", "--rule", "weighted_vote", "--weights", "confidence",
+        "--decision", "replayed", "--threshold", "q0.8", "--top-k", "1,3", "--statistic", "accuracy",
+        "--permutations", "50", "--seed", "7", "--json",
+    )  # fmt: skip
+    audit = json.loads(done.stdout)
+    assert audit["input"]["agents"] == ["agent0", "agent2"]
+    expected = {
+        "rule": "weighted_vote", "weights": "confidence", "decision": "replayed", "threshold": "q0.8", "top_k": [1, 3],
+        "statistic": "accuracy", "n_permutations": 50, "seed": 7,
+    }  # fmt: skip
+    assert {name: audit["settings"][name] for name in expected} == expected
+
+
+def test_permute_and_profile_are_parts_of_analyze(preds):
+    whole = json.loads(run("analyze", preds, "--json", "--permutations", 100).stdout)
+    permutation = run("permute", preds, "--json", "--permutations", 100)
+    assert json.loads(permutation.stdout) == whole["permutation"]
+    profile = json.loads(run("profile", preds, "--json").stdout)
+    assert profile["agents"] == whole["agents"]
+    for command in (["permute", preds, "--permutations", "100"], ["profile", preds], ["validate", preds]):
+        done = run(*command)
+        assert done.returncode == 0
+        assert done.stdout.startswith("input")
+        assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_rules_lists_every_rule():
+    from sabotage.rules import RULES
+
+    shown = run("rules").stdout
+    assert all(name in shown for name in RULES)
+    assert [rule["name"] for rule in json.loads(run("rules", "--json").stdout)] == list(RULES)
+
+
+def test_demo_leaves_a_report(tmp_path):
+    done = run("demo", "-o", tmp_path / "demo", "--permutations", 200)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {
+        "preds.parquet", "audit.json", "profiles.csv", "report.html", "roles.parquet"
+    }  # fmt: skip
+    assert "bottom sabotages" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--agents", "agent9"], "error: unknown agent 'agent9' (did you mean"),
+        (["--rule", "stacking"], "error: unknown rule 'stacking'"),
+        (["--within", "subject"], "error: preds.parquet has no column 'subject'"),
+        (["--permutations", "-5"], "error: the number of permutations must be at least 1"),
+        (["--threshold", "much"], "error: threshold must be a confidence in [0, 1]"),
+        (["--top-k", "a"], "give whole numbers such as 1,2,3"),
+        (["--statistic", "f1"], "'f1' is not one of"),
+        (["--no-such-option"], "No such option"),
+    ],
+)
+def test_errors_are_one_sentence_and_status_2(preds, tmp_path, arguments, says):
+    done = run("analyze", preds, *arguments, "--json", "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_torn_file_leaves_nothing_behind(preds, tmp_path):
+    (tmp_path / "torn.parquet").write_bytes(preds.read_bytes()[:5000])
+    done = run("analyze", tmp_path / "torn.parquet", "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: torn.parquet cannot be read as parquet")
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["torn.parquet"]
+
+
+def test_a_folder_that_cannot_be_is_refused_before_the_work(preds, tmp_path):
+    (tmp_path / "file").touch()
+    done = run("analyze", preds, "-o", tmp_path / "file")
+    assert done.returncode == 2
+    assert "is a file: give -o a folder" in done.stderr
+    assert done.stdout == ""
+
+
+def test_warnings_go_to_standard_error_and_into_the_notes(tmp_path):
+    frame = make_panel(60).to_table().to_pandas()
+    frame.loc[3, "y"] = None
+    frame.to_parquet(tmp_path / "p.parquet")
+    done = run("analyze", tmp_path / "p.parquet", "--json", "--permutations", 10)
+    assert done.stderr == "warning: 1 rows without truth are dropped\n"
+    assert "1 rows without truth are dropped" in json.loads(done.stdout)["notes"]
+
+
+def test_names_from_a_file_cannot_steer_the_terminal(tmp_path):
+    frame = make_panel(60, 1).to_table().to_pandas()
+    evil = "[bold]\x1b[31mred\x07"
+    frame.columns = [name.replace("agent0", evil) for name in frame.columns]
+    frame.to_parquet(tmp_path / "p.parquet")
+    done = run("analyze", tmp_path / "p.parquet", "--permutations", 10)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\x07" not in done.stdout
+    assert "[bold]\\x1b[31mred" in done.stdout.replace("\n", "")
+    refused = run("analyze", tmp_path / "p.parquet", "--agents", evil + "x")
+    assert "\x1b" not in refused.stderr
+
+
+def test_an_interrupt_ends_cleanly_and_soon(preds, tmp_path):
+    run("analyze", preds, "--permutations", 10)  # compiled by now
+    command = [*COMMAND, "analyze", str(preds), "-o", str(tmp_path / "out"), "--permutations", "100000000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    assert process.poll() is None
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert time.monotonic() - sent < 5
+    assert process.returncode == 130
+    assert said.strip() == "interrupted"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(preds):
+    command = [*COMMAND, "permute", str(preds), "--permutations", "20000", "--json"]
+    assert run(*command[1:]).stderr == ""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, env=os.environ | {"TERM": "xterm"})
+    os.close(follower)
+    seen = b""
+    try:
+        while part := os.read(leader, 65536):
+            seen += part
+    except OSError:  # how a closed terminal reads on Linux
+        pass
+    out, _ = process.communicate(timeout=60)
+    os.close(leader)
+    assert b"permutations" in seen
+    assert json.loads(out)["n_permutations"] == 20000
+
+
+def test_a_closed_pipe_is_no_error(preds):
+    done = subprocess.run(
+        f"{COMMAND[0]} rules | head -1", shell=True, capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.stdout.startswith("rule")
+
+
+def test_help_loads_no_heavy_module():
+    program = (
+        "import sys; sys.argv = ['sabotage', '--help']\n"
+        "from sabotage.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as done: assert not done.code\n"
+        "heavy = {'numpy', 'numba', 'pandas', 'pyarrow', 'scipy', 'sklearn', 'rich', 'matplotlib', 'jinja2'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_validate_loads_no_compiler(preds):
+    program = (
+        "import sys; sys.argv = ['sabotage', 'validate', sys.argv[1]]\n"
+        "from sabotage.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as done: assert not done.code\n"
+        "print('loaded:', sorted({'matplotlib', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(preds)], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_nothing_of_ours_lands_beside_the_package():
+    done = run("--version")
+    assert done.stdout.startswith("sabotage, version ")
+    import sabotage
+
+    site = Path(sabotage.__file__).parents[1]
+    assert not any((site / name).exists() for name in ("cli", "cli.py", "kernels", "reports"))
+    assert (site / "sabotage" / "cli.py").exists()
+
+
+def test_every_command_is_documented():
+    from sabotage.cli import commands
+
+    readme = (ROOT / "README.md").read_text()
+    for name, command in commands.commands.items():
+        assert f"sabotage {name}" in readme, name
+        assert f"sabotage {name}" in command.help, f"the help of {name} shows no example"
+        assert run(name, "--help").returncode == 0
+
+
+def test_row_groups_of_roles_are_chunks(preds, tmp_path):
+    run("analyze", preds, "-o", tmp_path, "--permutations", 1)
+    assert pq.ParquetFile(tmp_path / "roles.parquet").metadata.num_rows == 900
