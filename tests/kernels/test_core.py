@@ -4,9 +4,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare
-
 from sabotage.kernels import _core
+from scipy.stats import chisquare
 
 MASK = 2**64 - 1
 

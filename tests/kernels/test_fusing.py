@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from builders import make_panel
+from sabotage.kernels import fusing
 
 from sabotage import replay
-from sabotage.kernels import fusing
 
 
 @pytest.mark.parametrize("kind", [fusing.EQUAL, fusing.RAW, fusing.SOFTMAX])

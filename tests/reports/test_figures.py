@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from builders import make_panel
 from matplotlib.figure import Figure
+from sabotage.reports import figures
 
 from sabotage import analyze
-from sabotage.reports import figures
 from sabotage.roles import ROLES
 
 

@@ -78,7 +78,9 @@ def test_finding_tables_and_notes_are_on_the_page(audit):
         assert f"{profile.accuracy:.3f}" in text
 
 
-@pytest.mark.parametrize("name", [EVIL, '"><img src=x onerror=alert(1)>', "$\\frac{1}{2}$ & {{ 7*7 }}", "x" * 200, "\u202eabc", "a\x00b"])
+@pytest.mark.parametrize(
+    "name", [EVIL, '"><img src=x onerror=alert(1)>', "$\\frac{1}{2}$ & {{ 7*7 }}", "x" * 200, "\u202eabc", "a\x00b"]
+)
 def test_names_do_no_harm(name):
     panel = make_panel(60, 2, 3)
     odd = renamed(panel, agents=(name, "b"), classes=("a", name + "c", "d"), weights=name)

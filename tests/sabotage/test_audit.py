@@ -12,23 +12,88 @@ from hypothesis import HealthCheck, given, settings
 import sabotage
 from sabotage import Panel, SabotageError, analyze, read_panel
 
-KEYS = (
-    "schema sabotage input settings decision bounds agents sabotage_totals permutation finding notes".split()
-)
-INPUT = "path format sha256 n_examples n_dropped agents classes missing n_abstained ignored_columns".split()
-DECISION = (
-    "source rule accuracy balanced_accuracy macro_f1 top_k n_tied accuracy_if_ties_lost accuracy_if_ties_won"
-    " replay_agreement"
-).split()
-AGENT = (
-    "n missing accuracy balanced_accuracy macro_f1 top_k mean_confidence ece ece_equal_mass brier log_loss"
-    " auroc_confidence auroc_reliability aurc roles potential_saboteur recoverable_saboteur shared_saboteur"
-    " pivotal_saboteur pivotal_contributor"
-).split()
-PERMUTATION = (
-    "scheme statistic within n_blocks n_permutations clean broken_mean broken_sd monte_carlo_error gap p_value"
-    " p_value_two_sided flip_rate uniform_weights exact_mean exact_sd gap_u gap_se gap_interval n_clusters verdict"
-).split()
+KEYS = [
+    "schema",
+    "sabotage",
+    "input",
+    "settings",
+    "decision",
+    "bounds",
+    "agents",
+    "sabotage_totals",
+    "permutation",
+    "finding",
+    "notes",
+]
+INPUT = [
+    "path",
+    "format",
+    "sha256",
+    "n_examples",
+    "n_dropped",
+    "agents",
+    "classes",
+    "missing",
+    "n_abstained",
+    "ignored_columns",
+]
+DECISION = [
+    "source",
+    "rule",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "top_k",
+    "n_tied",
+    "accuracy_if_ties_lost",
+    "accuracy_if_ties_won",
+    "replay_agreement",
+]
+AGENT = [
+    "n",
+    "missing",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "top_k",
+    "mean_confidence",
+    "ece",
+    "ece_equal_mass",
+    "brier",
+    "log_loss",
+    "auroc_confidence",
+    "auroc_reliability",
+    "aurc",
+    "roles",
+    "potential_saboteur",
+    "recoverable_saboteur",
+    "shared_saboteur",
+    "pivotal_saboteur",
+    "pivotal_contributor",
+]
+PERMUTATION = [
+    "scheme",
+    "statistic",
+    "within",
+    "n_blocks",
+    "n_permutations",
+    "clean",
+    "broken_mean",
+    "broken_sd",
+    "monte_carlo_error",
+    "gap",
+    "p_value",
+    "p_value_two_sided",
+    "flip_rate",
+    "uniform_weights",
+    "exact_mean",
+    "exact_sd",
+    "gap_u",
+    "gap_se",
+    "gap_interval",
+    "n_clusters",
+    "verdict",
+]
 
 
 def in_order(keys, found) -> bool:
@@ -78,7 +143,10 @@ def test_the_same_input_gives_the_same_bytes_for_any_number_of_threads(tmp_path)
     make_panel(300, missing=0.2).to_parquet(path)
     said = [analyze(read_panel(path), n_permutations=200, threads=threads).to_json() for threads in (1, 2, 7, 1)]
     assert len(set(said)) == 1
-    assert analyze(read_panel(path), n_permutations=200).to_html() == analyze(read_panel(path), n_permutations=200).to_html()
+    assert (
+        analyze(read_panel(path), n_permutations=200).to_html()
+        == analyze(read_panel(path), n_permutations=200).to_html()
+    )
 
 
 def test_shuffling_rows_changes_no_role_no_profile_and_no_clean_statistic():

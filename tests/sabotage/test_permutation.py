@@ -1,5 +1,7 @@
 """The permutation test against enumeration, scipy and itself."""
 
+from inspect import signature
+
 import naive
 import numpy as np
 import pyarrow as pa
@@ -69,7 +71,7 @@ def scipy_test(panel: Panel, n_resamples: int, alternative: str):
         n_resamples=n_resamples,
         batch=1,
         vectorized=True,
-        rng=np.random.default_rng(0),
+        **{"rng" if "rng" in signature(permutation_test).parameters else "random_state": np.random.default_rng(0)},
     )
 
 

@@ -177,14 +177,18 @@ def test_a_csv_with_a_broken_row(tmp_path):
     lines = frame().to_csv(index=False).splitlines()
     lines[42] = "41,a,b"
     (tmp_path / "broken.csv").write_text("\n".join(lines))
-    with pytest.raises(SabotageError, match=r"line 43 of broken.csv is broken: it has 3 fields where the header has 12"):
+    with pytest.raises(
+        SabotageError, match=r"line 43 of broken.csv is broken: it has 3 fields where the header has 12"
+    ):
         read_panel(tmp_path / "broken.csv")
 
 
 def test_two_readings_show_both(tmp_path):
     table = frame().rename(columns={"face_p_a": "voice_p_face_p_a"})
     table["voice_p_face_label"] = table["voice_label"]
-    says = "voice_p_face_p_a could be the score of agent 'voice' for class 'face_p_a' or the score of agent 'voice_p_face'"
+    says = (
+        "voice_p_face_p_a could be the score of agent 'voice' for class 'face_p_a' or the score of agent 'voice_p_face'"
+    )
     refused(table, tmp_path, says)
 
 
