@@ -33,7 +33,7 @@ def make_panel(n: int) -> Panel:
 
 
 def good_numpy(panel: Panel) -> Callable[[int], None]:
-    """Return a loop over replicates as a careful NumPy user would write it, with no array made per example and class."""
+    """Return a loop over replicates as a careful NumPy user would write it: arrays are made once and used again."""
     n = panel.n_examples
     planes = [[np.ascontiguousarray(panel.scores[:, m, c], np.float32) for c in range(CLASSES)] for m in range(AGENTS)]
     weights = [np.ascontiguousarray(panel.reliability[:, m], np.float32) for m in range(AGENTS)]

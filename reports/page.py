@@ -1,8 +1,9 @@
 """HTML: the report as one self-contained page, and the cards that results show in a notebook."""
 
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sabotage.audit import Audit
@@ -43,7 +44,7 @@ def _svg(draw: Any, audit: Audit, height: float) -> Markup:
 
 def _render(template: str, **values: object) -> str:
     environment = Environment(
-        loader=PackageLoader("sabotage.reports", "templates"),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),  # found in editable installs too
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -105,4 +106,4 @@ def test_panels_at_the_edges_have_a_page():
 def test_headings_are_in_order(audit):
     levels = [int(tag[1]) for tag in Page(audit.to_html()).tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in pairwise(levels))

@@ -12,88 +12,16 @@ from hypothesis import HealthCheck, given, settings
 import sabotage
 from sabotage import Panel, SabotageError, analyze, read_panel
 
-KEYS = [
-    "schema",
-    "sabotage",
-    "input",
-    "settings",
-    "decision",
-    "bounds",
-    "agents",
-    "sabotage_totals",
-    "permutation",
-    "finding",
-    "notes",
-]
-INPUT = [
-    "path",
-    "format",
-    "sha256",
-    "n_examples",
-    "n_dropped",
-    "agents",
-    "classes",
-    "missing",
-    "n_abstained",
-    "ignored_columns",
-]
-DECISION = [
-    "source",
-    "rule",
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "top_k",
-    "n_tied",
-    "accuracy_if_ties_lost",
-    "accuracy_if_ties_won",
-    "replay_agreement",
-]
-AGENT = [
-    "n",
-    "missing",
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "top_k",
-    "mean_confidence",
-    "ece",
-    "ece_equal_mass",
-    "brier",
-    "log_loss",
-    "auroc_confidence",
-    "auroc_reliability",
-    "aurc",
-    "roles",
-    "potential_saboteur",
-    "recoverable_saboteur",
-    "shared_saboteur",
-    "pivotal_saboteur",
-    "pivotal_contributor",
-]
-PERMUTATION = [
-    "scheme",
-    "statistic",
-    "within",
-    "n_blocks",
-    "n_permutations",
-    "clean",
-    "broken_mean",
-    "broken_sd",
-    "monte_carlo_error",
-    "gap",
-    "p_value",
-    "p_value_two_sided",
-    "flip_rate",
-    "uniform_weights",
-    "exact_mean",
-    "exact_sd",
-    "gap_u",
-    "gap_se",
-    "gap_interval",
-    "n_clusters",
-    "verdict",
-]
+KEYS = "schema sabotage input settings decision bounds agents sabotage_totals permutation finding notes".split()
+INPUT = "path format sha256 n_examples n_dropped agents classes missing n_abstained ignored_columns".split()
+DECISION = """source rule accuracy balanced_accuracy macro_f1 top_k n_tied accuracy_if_ties_lost
+    accuracy_if_ties_won replay_agreement""".split()
+AGENT = """n missing accuracy balanced_accuracy macro_f1 top_k mean_confidence ece ece_equal_mass brier log_loss
+    auroc_confidence auroc_reliability aurc roles potential_saboteur recoverable_saboteur shared_saboteur
+    pivotal_saboteur pivotal_contributor""".split()
+PERMUTATION = """scheme statistic within n_blocks n_permutations clean broken_mean broken_sd monte_carlo_error gap
+    p_value p_value_two_sided flip_rate uniform_weights exact_mean exact_sd gap_u gap_se gap_interval n_clusters
+    verdict""".split()
 
 
 def in_order(keys, found) -> bool:

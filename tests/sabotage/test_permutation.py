@@ -1,6 +1,7 @@
 """The permutation test against enumeration, scipy and itself."""
 
 from inspect import signature
+from itertools import pairwise
 
 import naive
 import numpy as np
@@ -149,7 +150,7 @@ def test_blocks_are_patterns_and_columns_with_null_a_value():
     order, starts = blocks(panel, panel.labels, ["site", "x"])
     assert sorted(order.tolist()) == list(range(60))
     keys = [(tuple(panel.spoke[i]), i % 3, i % 2) for i in order]
-    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+    for start, stop in pairwise(starts):
         assert len(set(keys[start:stop])) == 1
         assert (np.diff(order[start:stop]) > 0).all()
     assert len(starts) - 1 == len(set(keys))
