@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from sabotage.audit import Audit
 from sabotage.errors import printable
-from sabotage.finding import p_text, percent, shuffling
+from sabotage.finding import p_text, percent
 from sabotage.permutation import Permutation
 from sabotage.roles import ROLES
 
@@ -61,5 +61,3 @@ def _render(template: str, **values: object) -> str:
 def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
-
-__all__ = ["audit_card", "permutation_card", "report_page", "shuffling"]

@@ -85,6 +85,10 @@ class Audit:
     finding: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @cached_property
+    def _sha256(self) -> str | None:
+        return None if self.panel.origin.path is None else sha256(self.panel.origin.path)
+
     @property
     def profiles(self) -> "pd.DataFrame":
         """Reliability profiles, one row an agent."""
@@ -106,7 +110,7 @@ class Audit:
             "input": {
                 "path": origin.path,
                 "format": origin.format,
-                "sha256": sha256(origin.path) if origin.path is not None else None,
+                "sha256": self._sha256,
                 "n_examples": panel.n_examples,
                 "n_dropped": origin.n_dropped,
                 "agents": list(panel.agents),
