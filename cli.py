@@ -1,18 +1,23 @@
 """The `sabotage` command: parse, call, print. No analysis here, and no heavy import outside a command."""
 
 import contextlib
+import io
+import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from sabotage.errors import SabotageError, SabotageWarning, printable
 
 if TYPE_CHECKING:
     from sabotage.panel import Panel
     from sabotage.permutation import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-INTERRUPTED = 130
+COULD_NOT, INTERRUPTED = 2, 130
 
 
 def names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -92,6 +97,7 @@ test_options = stacked(
         show_default=True,
         help="What shuffling may cost.",
     ),
+    click.option("--scheme", type=click.Choice(["joint"]), default="joint", show_default=True, help="What moves."),
     click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable."),
     click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates."),
     click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result to the last bit."),
@@ -179,7 +185,7 @@ def profile(file: str, as_json: bool, **options: Any) -> None:
     panel = read(file, (), table)
     audit = analyze_panel(panel, **settings, n_permutations=0)
     if as_json:
-        print_json({key: audit.to_dict()[key] for key in ("agents", "between_agents", "bounds", "sabotage_totals")})
+        print_json({key: audit.to_dict()[key] for key in PROFILE_KEYS})
     else:
         terminal.print_panel(panel)
         terminal.print_profiles(audit)
@@ -198,8 +204,10 @@ def permute(file: str, as_json: bool, **options: Any) -> None:
     """
     from sabotage.reports import terminal
 
+    from sabotage.audit import note_permutation, note_replay
     from sabotage.finding import shuffling
     from sabotage.fusion import replay
+    from sabotage.notes import Notes
     from sabotage.permutation import permute as permute_panel
 
     table, settings = split(options)
@@ -210,10 +218,13 @@ def permute(file: str, as_json: bool, **options: Any) -> None:
         terminal.print_panel(panel)
     with progress_bar() as progress:
         permutation = permute_panel(ready, **settings, progress=progress)
+    notes = Notes(panel.notes)
+    note_replay(ready, notes)
+    note_permutation(ready, permutation, notes)
     if as_json:
-        print_json(permutation.to_dict())
+        print_json(permutation.to_dict() | {"notes": list(notes)})
     else:
-        terminal.print_permutation(permutation, ready.rule.name, shuffling(panel, ready.rule.name, permutation))
+        terminal.print_permutation(permutation, shuffling(panel, ready.rule.name, permutation), list(notes))
 
 
 @commands.command()
@@ -266,6 +277,7 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     terminal.print_written(output, "preds.parquet")
 
 
+PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")
 TABLE_NAMES = (
     "id",
     "truth",
@@ -329,38 +341,46 @@ class progress_bar:  # noqa: N801 - reads as the context manager that it is
 
 def main() -> None:
     """Run the command; exit 0, 1 (a gate failed), 2 (could not do it) or 130 (interrupted)."""
-    import warnings
-
-    from sabotage.errors import SabotageError, SabotageWarning, printable
-
-    show = warnings.showwarning
-
-    def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if issubclass(category, SabotageWarning):
-            click.echo(f"warning: {printable(str(message))}", err=True)
-        else:
-            show(message, category, *place, **more)
-
-    warnings.showwarning = tell
+    warnings.showwarning = show_warning
     warnings.simplefilter("always", SabotageWarning)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a class may hold a letter that the terminal's encoding lacks
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(status_of_run())
+
+
+def show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """Say our own warnings in one line, and others not at all: they are about code, not about the file."""
+    if issubclass(category, SabotageWarning):
+        say("warning", str(message))
+
+
+def say(kind: str, sentence: str) -> None:
+    """Print one sentence to standard error."""
+    click.echo(f"{kind}: {printable(sentence)}", err=True)
+
+
+def status_of_run() -> int:
+    """Run the command and return its exit status; every failure is one sentence."""
     try:
         status = commands.main(prog_name="sabotage", standalone_mode=False)
+        return status if isinstance(status, int) else 0
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        status = INTERRUPTED
+        return INTERRUPTED
+    except SystemExit:  # click's answer to a reader that closed the pipe: nobody is left to tell
+        return 0
     except click.ClickException as error:
-        error.show()
-        status = 2
+        say("error", error.format_message())
     except SabotageError as error:
-        click.echo(f"error: {printable(str(error))}", err=True)
-        status = 2
+        say("error", str(error))
     except MemoryError:
-        click.echo("error: not enough memory for this panel", err=True)
-        status = 2
-    except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
-        sys.stderr.close()
-        status = 0
-    sys.exit(status if isinstance(status, int) else 0)
+        say("error", "there is not enough memory for this")
+    except Exception as error:
+        if "SABOTAGE_DEBUG" in os.environ:
+            raise
+        say("error", f"{type(error).__name__}: {error}; this is a bug of sabotage (SABOTAGE_DEBUG=1 shows where)")
+    return COULD_NOT
 
 
 if __name__ == "__main__":

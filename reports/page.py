@@ -60,4 +60,3 @@ def _render(template: str, **values: object) -> str:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
-

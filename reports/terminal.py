@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from sabotage.reports.writing import FILES
 
 from sabotage.audit import Audit
 from sabotage.errors import printable
@@ -16,6 +17,22 @@ from sabotage.rules import Rule
 
 WIDTH = 80
 MOST_NOTES = 3
+QUALITY = (
+    {
+        "balanced_accuracy": "balanced",
+        "macro_f1": "macro-F1",
+        "mean_confidence": "confidence",
+        "ece": "ECE",
+        "brier": "Brier",
+        "log_loss": "log loss",
+    },
+    {
+        "auroc_confidence": "AUROC conf.",
+        "auroc_reliability": "AUROC reliab.",
+        "aurc": "AURC",
+        "saboteur_lift": "lift",
+    },
+)
 
 
 def console() -> Console:
@@ -70,7 +87,9 @@ def print_profiles(audit: Audit) -> None:
     out = console()
     out.print()
     out.print(_role_table(audit))
-    out.print(_quality_table(audit.agents))
+    for headings in QUALITY:
+        out.print()
+        out.print(_quality_table(audit.agents, headings))
     if audit.routing_auroc is not None:
         out.print(
             f"routing AUROC {number(audit.routing_auroc)} over the {audit.n_routing:,} examples with a right and a"
@@ -79,7 +98,7 @@ def print_profiles(audit: Audit) -> None:
     _print_notes(out, audit.notes)
 
 
-def print_permutation(permutation: Permutation, rule: str, sentence: str) -> None:
+def print_permutation(permutation: Permutation, sentence: str, notes: Sequence[str]) -> None:
     """Print what shuffling changed, and the numbers behind it."""
     out = console()
     out.print()
@@ -103,6 +122,8 @@ def print_permutation(permutation: Permutation, rule: str, sentence: str) -> Non
     grid.add_row("p", f"{p_text(permutation.p_value)} one-sided, {p_text(permutation.p_value_two_sided)} two-sided")
     grid.add_row("flip rate", f"{percent(permutation.flip_rate, 2)} of all decisions, mean over replicates")
     out.print(grid)
+    for note in notes:
+        out.print(f"[dim]note: {safe(note)}[/dim]")
 
 
 def print_rules(rules: Sequence[Rule]) -> None:
@@ -117,47 +138,33 @@ def print_rules(rules: Sequence[Rule]) -> None:
 
 def print_written(folder: str, *more: str) -> None:
     """Say what was written where."""
-    files = ", ".join((*more, "audit.json", "roles.parquet", "profiles.csv", "report.html"))
+    files = ", ".join((*more, *FILES))
     console().print(f"\nwritten to {safe(folder)}: {files}")
 
 
 def _role_table(audit: Audit) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    headings = ("agent", "n", "right", "contrib.", "overruled", "misleader", "saboteur", "pivotal", "suppr.")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "agent" else "right", no_wrap=heading != "agent")
+    headings = ("right", "contrib.", "overruled", "misleader", "saboteur", "pivotal", "suppr.")
+    rows = []
     for profile in audit.agents:
-        roles = profile.roles
-        table.add_row(
-            safe(profile.agent),
-            f"{profile.n:,}",
-            percent(profile.accuracy),
-            *(f"{roles[role]:,}" for role in ("contributor", "overruled", "misleader", "saboteur")),
-            f"{profile.pivotal_saboteur:,}",
-            f"{roles['suppressed']:,}",
-        )
-    return table
+        counts = [profile.roles[role] for role in ("contributor", "overruled", "misleader", "saboteur")]
+        counts += [profile.pivotal_saboteur, profile.roles["suppressed"]]
+        rows.append((profile.agent, percent(profile.accuracy), *(f"{count:,}" for count in counts)))
+    return _agent_table(headings, rows)
 
 
-def _quality_table(profiles: Sequence[Profile]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    headings = ("agent", "balanced", "F1", "conf.", "ECE", "Brier", "log loss", "AUROC c", "AUROC q", "AURC", "lift")
+def _quality_table(profiles: Sequence[Profile], headings: dict[str, str]) -> Table:
+    rows = [(profile.agent, *(number(getattr(profile, name)) for name in headings)) for profile in profiles]
+    return _agent_table(tuple(headings.values()), rows)
+
+
+def _agent_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Make a table of one row an agent, whose numbers are never cut and whose names are, at the end."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    table.add_column("agent", no_wrap=True, overflow="ellipsis", min_width=10, max_width=24)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == "agent" else "right", no_wrap=heading != "agent")
-    for profile in profiles:
-        values = (
-            profile.balanced_accuracy,
-            profile.macro_f1,
-            profile.mean_confidence,
-            profile.ece,
-            profile.brier,
-            profile.log_loss,
-            profile.auroc_confidence,
-            profile.auroc_reliability,
-            profile.aurc,
-            profile.saboteur_lift,
-        )
-        table.add_row(safe(profile.agent), *(number(value) for value in values))
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, *cells in rows:
+        table.add_row(safe(name), *cells)
     return table
 
 

@@ -9,14 +9,23 @@ from sabotage.audit import Audit
 from sabotage.errors import SabotageError
 from sabotage.files import written
 
+FILES = ("audit.json", "roles.parquet", "profiles.csv", "report.html")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_folder(folder: str) -> None:
     """Raise SabotageError where a folder cannot be made or written, before anything is computed."""
     path = Path(folder)
-    if path.exists() and not path.is_dir():
-        raise SabotageError(f"{folder} is a file: give -o a folder, which is made where there is none")
+    try:
+        if not folder or (path.exists() and not path.is_dir()):
+            raise SabotageError(
+                f"{folder or 'an empty name'} is no folder: give -o one; it is made where there is none"
+            )
+        taken = [name for name in FILES if (path / name).is_dir()]
+    except OSError as error:
+        raise SabotageError(f"{folder} cannot be a folder: {error.strerror}") from None
+    if taken:
+        raise SabotageError(f"{path / taken[0]} is a folder: give -o another place")
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not os.access(existing, os.W_OK):
         raise SabotageError(f"{folder} cannot be written: {existing} is not writable")

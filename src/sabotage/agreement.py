@@ -44,20 +44,26 @@ def measure_agreement(panel: Panel) -> PanelAgreement:
     (doi:10.1023/A:1022859003006).
     """
     pairs = tuple(_pair(panel, a, b) for a, b in combinations(range(panel.n_agents), 2))
-    counts = np.zeros((panel.n_examples, panel.n_classes), np.int32)
-    for m in range(panel.n_agents):
-        spoke = np.flatnonzero(panel.labels[:, m] >= 0)
-        counts[spoke, panel.labels[spoke, m]] += 1
-    said = counts.sum(axis=1)
-    everyone = said == panel.n_agents if panel.n_agents > 1 else np.zeros(panel.n_examples, bool)
+    spoke = panel.spoke
+    said = spoke.sum(axis=1)
+    same = np.zeros(panel.n_examples, np.int64)  # ordered pairs of agents with one label
+    for a, b in combinations(range(panel.n_agents), 2):
+        same += 2 * (spoke[:, a] & (panel.labels[:, a] == panel.labels[:, b]))
+    everyone = (said == panel.n_agents) & (said > 1)
     several = said > 1
     return PanelAgreement(
         pairs,
         int(everyone.sum()),
-        _fleiss(counts[everyone], panel.n_agents),
+        _fleiss(same[everyone], _totals(panel, everyone), panel.n_agents),
         int(several.sum()),
-        _krippendorff(counts[several]),
+        _krippendorff(same[several], said[several], _totals(panel, several)),
     )
+
+
+def _totals(panel: Panel, rows: np.ndarray) -> np.ndarray:
+    """Count the labels of each class that all agents gave on some examples: ndarray of shape (C,)."""
+    labels = panel.labels[rows]
+    return np.bincount(labels[labels >= 0], minlength=panel.n_classes)
 
 
 def _pair(panel: Panel, a: int, b: int) -> PairAgreement:
@@ -84,22 +90,19 @@ def _pair(panel: Panel, a: int, b: int) -> PairAgreement:
     )
 
 
-def _fleiss(counts: np.ndarray, raters: int) -> float | None:
-    if not len(counts):
+def _fleiss(same: np.ndarray, totals: np.ndarray, raters: int) -> float | None:
+    if not len(same):
         return None
-    observed = float(((np.square(counts).sum(axis=1) - raters) / (raters * (raters - 1))).mean())
-    chance = float(np.square(counts.sum(axis=0) / counts.sum()).sum())
+    observed = float((same / (raters * (raters - 1))).mean())
+    chance = float(np.square(totals / totals.sum()).sum())
     return None if chance == 1 else (observed - chance) / (1 - chance)
 
 
-def _krippendorff(counts: np.ndarray) -> float | None:
+def _krippendorff(same: np.ndarray, said: np.ndarray, totals: np.ndarray) -> float | None:
     """1 - observed / expected disagreement, over the pairable labels of examples with at least two."""
-    if not len(counts):
-        return None
-    said, totals = counts.sum(axis=1), counts.sum(axis=0)
     n = int(totals.sum())
-    expected = n * n - float(np.square(totals, dtype=np.float64).sum())
+    expected = float(n) * n - float(np.square(totals, dtype=np.float64).sum())
     if expected == 0:
         return None
-    disagreeing = (np.square(said) - np.square(counts).sum(axis=1)) / (said - 1)
+    disagreeing = said - same / (said - 1)  # (said^2 - sum of squared counts) / (said - 1)
     return 1 - (n - 1) * float(disagreeing.sum()) / expected

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,10 +85,7 @@ class Audit:
     permutation: Permutation | None
     finding: tuple[str, ...]
     notes: tuple[str, ...]
-
-    @cached_property
-    def _sha256(self) -> str | None:
-        return None if self.panel.origin.path is None else sha256(self.panel.origin.path)
+    sha256: str | None
 
     @property
     def profiles(self) -> "pd.DataFrame":
@@ -110,7 +108,7 @@ class Audit:
             "input": {
                 "path": origin.path,
                 "format": origin.format,
-                "sha256": self._sha256,
+                "sha256": self.sha256,
                 "n_examples": panel.n_examples,
                 "n_dropped": origin.n_dropped,
                 "agents": list(panel.agents),
@@ -165,6 +163,7 @@ def analyze(
     threshold: float | str = THRESHOLD,
     top_k: Sequence[int] = TOP_K,
     statistic: str = "balanced_accuracy",
+    scheme: str = "joint",
     within: Sequence[str] = (),
     n_permutations: int = 10_000,
     seed: int = 0,
@@ -185,7 +184,7 @@ def analyze(
     threshold : float or str
         Confidence from which misleading is sabotage; "q0.9" is each agent's own quantile.
     top_k : sequence of int
-    statistic, within, n_permutations, seed, threads, progress
+    statistic, scheme, within, n_permutations, seed, threads, progress
         Of the permutation test, see `sabotage.permute`; 0 permutations leave it out.
     clip, temperature : float
         Of the rules that take them.
@@ -201,6 +200,12 @@ def analyze(
     if not ks or min(ks) < 1:
         raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
     notes = Notes(panel.notes)
+    digest = None
+    if panel.origin.path is not None:
+        try:
+            digest = sha256(panel.origin.path)
+        except OSError as error:
+            notes.warn(f"sha256 is null: {panel.origin.path} cannot be read any more ({error.strerror})")
     ready = replay(panel, rule, clip=clip, temperature=temperature)
     source = decision or ("recorded" if panel.fused_label is not None else "replayed")
     decided = recorded(panel) if source == "recorded" else ready.decision
@@ -224,6 +229,7 @@ def analyze(
         permutation = permute(
             ready,
             statistic=statistic,
+            scheme=scheme,
             within=within,
             n_permutations=n_permutations,
             seed=seed,
@@ -239,19 +245,26 @@ def analyze(
         "rule": ready.rule.name,
         "weights": panel.weights,
         "decision": source,
-        "threshold": threshold,
+        "threshold": threshold if isinstance(threshold, str) else float(threshold),
         "top_k": list(ks),
         "statistic": statistic,
-        "scheme": "joint",
+        "scheme": scheme,
         "within": list(within),
-        "n_permutations": n_permutations,
-        "seed": seed,
-        "clip": clip,
-        "temperature": temperature,
+        "n_permutations": index(n_permutations),
+        "seed": index(seed),
+        "clip": float(clip),
+        "temperature": float(temperature),
         "bins": scoring.BINS,
-        "group": panel.group,
         "agents": list(panel.agents),
+        "classes": [str(label) for label in panel.classes],
+        "group": panel.group,
+        "id": panel.origin.id_column,
+        "truth": panel.origin.truth_column,
+        "fused_label": panel.origin.fused_column,
         "where": list(panel.origin.where),
+        "split": panel.origin.split,
+        "confidence_scale": panel.origin.confidence_scale,
+        "input_format": panel.origin.format,
     }
     return Audit(
         panel=panel,
@@ -268,6 +281,7 @@ def analyze(
         permutation=permutation,
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
+        sha256=digest,
     )
 
 
@@ -276,7 +290,7 @@ def score_decision(
 ) -> DecisionScores:
     """Score decisions against the truth; `replayed` is what a recorded decision is compared with."""
     n = panel.n_examples
-    accuracy, balanced, macro_f1 = scoring.accuracies(scoring.confusion(panel.truth, decided.labels, panel.n_classes))
+    accuracy, balanced, macro_f1 = scoring.accuracies(panel.truth, decided.labels, panel.n_classes)
     within = [k for k in top_k if k <= panel.n_classes]
     beyond = [k for k in top_k if k > panel.n_classes]
     if beyond:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sabotage.agents import RecordedAgent
 from sabotage.errors import SabotageError, did_you_mean, listed, unknown
@@ -19,7 +20,7 @@ SUFFIXES = {
 SCORE_INFIX = re.compile("_(?:p|prob|score)_")
 FUSED = ("fused", "fusion")
 # Prefixes that speak of the truth or of the decision, so that `y_pred` does not become an agent named y.
-NOT_AGENTS = {"y", "true", "truth", "target", "final", *FUSED}
+NOT_AGENTS = {"y", "true", "truth", "target", "final", "gold", "gt", "ground_truth", *FUSED}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def recognise(
     agents : sequence of str, optional
         The agents to keep; all where None.
     reserved : sequence of str
-        Columns used for something else (groups, blocks, splits, filters): never an agent's.
+        Columns used for something else (groups, blocks, splits): they make no agent by themselves.
 
     Raises
     ------
@@ -79,6 +80,11 @@ def recognise(
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise SabotageError(f"{table} has more than one column named {listed(twice)}: rename or drop all but one")
+    if "agent" in names and truth != "agent":
+        raise SabotageError(
+            f"{table} has a column agent, so it is long, one row a candidate: only wide tables, one row an example with"
+            f" columns <agent>_label, are read yet"
+        )
     id = _single(names, table, id, ID_NAMES, "id", "--id")
     truth = _single(names, table, truth, TRUTH_NAMES, "truth", "--truth")
     if truth is None:
@@ -89,13 +95,34 @@ def recognise(
             f" its columns are {listed(names)}"
         )
     fused_label = _single(names, table, fused_label, FUSED_LABEL_NAMES, "recorded decision", "--fused-label")
-    taken = {column for column in (id, truth, fused_label, *reserved) if column is not None}
+    if fused_label == truth:
+        raise SabotageError(f"{truth} of {table} is the truth: it cannot be the recorded decision too")
+    if agents is not None and not agents:
+        raise SabotageError("--agents names no agent")
+    taken = {column for column in (id, truth, fused_label) if column is not None}
     free = [name for name in names if name not in taken]
+    asked = set(agents or ())
 
-    drafts = _labelled(free, table, set(agents or ()))
-    warnings = _add_scores(drafts, free, table, set(agents or ()))
-    fused = [drafts.pop(name) for name in FUSED if name in drafts]
-    fused_scores = {label: column for draft in fused for label, column in draft.scores.items()}
+    drafts = _labelled(free, table, asked)
+    warnings = _add_scores(drafts, free, table, asked)
+    for name, draft in list(drafts.items()):
+        if name not in asked and set(reserved).issuperset([*draft.single.values(), *draft.scores.values()]):
+            del drafts[name]
+    taken |= set(reserved)
+    fused_scores: dict[str, str] = {}
+    for draft in [drafts.pop(name) for name in FUSED if name in drafts]:
+        for label, column in draft.scores.items():
+            if label in fused_scores:
+                raise SabotageError(
+                    f"{table}: {fused_scores[label]} and {column} could each be the fused score of {label}"
+                )
+            fused_scores[label] = column
+    classes = {label for draft in drafts.values() for label in draft.scores}
+    if fused_label is None and fused_scores and not classes <= set(fused_scores):
+        warnings.append(
+            f"{listed(fused_scores.values())} ignored: no recorded decision without a label and scores of all classes"
+        )
+        fused_scores = {}
     speakers = []
     for name, draft in drafts.items():
         if "label" in draft.single or draft.scores:
@@ -111,7 +138,7 @@ def recognise(
     used = taken | set(fused_scores.values()) | {column for agent in speakers for column in agent.columns}
     ignored = tuple(name for name in names if name not in used)
     for column in ignored:
-        if re.fullmatch(r"(y|true|final|target)_(pred|label|hat)|(fused|fusion|final)_pred", column):
+        if re.fullmatch(r"(y|final|target)_(pred|label|hat)|(fused|fusion|final)_pred", column):
             warnings.append(
                 f"{column} is ignored; if it is the decision of the fused model, give --fused-label {column}"
             )
@@ -153,21 +180,42 @@ def _single(
 
 
 def _labelled(names: Sequence[str], table: str, asked: set[str]) -> dict[str, _Draft]:
-    """Find agents by their label, confidence and reliability columns."""
+    """Find agents by their label, confidence and reliability columns.
+
+    A column such as `voice_p_no_label` could be a label or a score. Columns that read one way only show who the agents
+    are, and decide; where they show neither reading or both, it is an error.
+    """
+    parts = [(name, *found) for name in names if (found := _part(name, asked)) is not None]
+    plain = {agent for name, _, agent in parts if not _splits(name)}
+    scored = {_splits(name)[0][0] for name in names if len(_splits(name)) == 1 and _part(name, asked) is None}
+    sure = asked | set(FUSED) | plain | scored
     drafts: dict[str, _Draft] = {}
-    for name in names:
-        for part, suffixes in SUFFIXES.items():
-            suffix = next((suffix for suffix in suffixes if name.endswith(suffix)), None)
-            agent = name.removesuffix(suffix) if suffix else ""
-            if not agent or (agent in NOT_AGENTS and agent not in FUSED and agent not in asked):
-                continue
-            draft = drafts.setdefault(agent, _Draft(agent))
-            if part in draft.single:
-                raise SabotageError(
-                    f"{table}: {draft.single[part]} and {name} could each be the {part} of {agent}: rename or drop one"
-                )
-            draft.single[part] = name
+    for name, part, agent in parts:
+        splits = _splits(name)
+        scores = [split for split in splits if split[0] in sure]
+        has_scores = any(agent == other for column in names if column != name for other, _ in _splits(column))
+        if splits and bool(scores) == (agent in sure or has_scores):
+            readings = f"the {part} of agent {agent!r} or {_reading(*(scores or splits)[0])}"
+            raise SabotageError(f"{table}: {name} could be {readings}: say who the agents are with --agents")
+        if scores:
+            continue
+        draft = drafts.setdefault(agent, _Draft(agent))
+        if part in draft.single:
+            raise SabotageError(
+                f"{table}: {draft.single[part]} and {name} could each be the {part} of {agent}: rename or drop one"
+            )
+        draft.single[part] = name
     return drafts
+
+
+def _part(name: str, asked: set[str]) -> Any:
+    """Return (part, agent) of a column named like a label, confidence or reliability, else None."""
+    for part, suffixes in SUFFIXES.items():
+        for suffix in suffixes:
+            agent = name.removesuffix(suffix)
+            if agent and agent != name and (agent not in NOT_AGENTS or agent in FUSED or agent in asked):
+                return part, agent
+    return None
 
 
 def _splits(name: str) -> list[tuple[str, str]]:
@@ -196,10 +244,11 @@ def _add_scores(drafts: dict[str, _Draft], names: Sequence[str], table: str, ask
             _claim(drafts, *mine[0], name, table)
         elif splits and name not in singles:
             unclaimed[name] = splits
-    labelled = {tuple(sorted(draft.scores)) for draft in drafts.values() if draft.scores and draft.name not in FUSED}
+    spoken = [draft for draft in drafts.values() if draft.name not in FUSED]
+    labelled = {tuple(sorted(draft.scores)) for draft in spoken if draft.scores}
     warnings = []
     for agent, scores in _consistent_split(unclaimed, table, labelled).items():
-        if labelled and tuple(sorted(scores)) not in labelled:
+        if spoken and tuple(sorted(scores)) not in labelled:
             plural = "s" if len(scores) > 1 else ""
             warnings.append(
                 f"{listed(scores.values())} ignored: read as class scores of {agent}, but its class{plural and 'es'}"
@@ -252,8 +301,12 @@ def _consistent_split(
 
 
 def _two_readings(table: str, column: str, splits: Sequence[tuple[str, str]]) -> str:
-    readings = " or ".join(f"the score of agent {agent!r} for class {label!r}" for agent, label in splits)
+    readings = " or ".join(_reading(*split) for split in splits)
     return f"{table}: {column} could be {readings}: say who the agents are with --agents, or rename it"
+
+
+def _reading(agent: str, label: str) -> str:
+    return f"the score of agent {agent!r} for class {label!r}"
 
 
 def _selected(speakers: list[RecordedAgent], table: str, agents: Sequence[str] | None) -> tuple[RecordedAgent, ...]:
@@ -263,7 +316,7 @@ def _selected(speakers: list[RecordedAgent], table: str, agents: Sequence[str] |
         if not speakers:
             raise SabotageError(
                 f"{table} has no agent: an agent is a column <agent>_label, or columns <agent>_p_<class>, beside the"
-                f" truth; long tables (one row a candidate) are not read yet"
+                f" truth"
             )
         return tuple(speakers)
     for name in agents:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from sabotage.agents import EstimatorAgent
+from sabotage.errors import SabotageError
 from sabotage.panel import Panel
 
 
@@ -23,6 +24,8 @@ def digit_panel(seed: int = 0) -> Panel:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    if not 0 <= seed < 2**32:
+        raise SabotageError(f"seed must lie in [0, 2^32) for scikit-learn: found {seed}")
     X, y = load_digits(return_X_y=True)
     pixels = np.arange(64).reshape(8, 8)
     train, rest = train_test_split(np.arange(len(y)), train_size=0.40, stratify=y, random_state=seed)

@@ -1,6 +1,5 @@
 """What sabotage raises, what it warns of, and how a message names what was meant."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -27,6 +26,8 @@ def printable(text: str) -> str:
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return ' (did you mean x?)' for a near miss, else an empty text."""
+    import difflib
+
     near = difflib.get_close_matches(name, list(choices), n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 

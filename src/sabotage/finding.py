@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sabotage.panel import Panel
-from sabotage.permutation import Permutation
+from sabotage.permutation import TIE, Permutation
 from sabotage.profiles import Bounds, Profile
+from sabotage.rules import find_rule
 
 if TYPE_CHECKING:
     from sabotage.audit import DecisionScores, SabotageTotals
@@ -117,6 +118,10 @@ def shuffling(panel: Panel, rule: str, permutation: Permutation | None) -> str:
     )
     shuffles = f"{permutation.n_permutations:,} shuffle{'' if permutation.n_permutations == 1 else 's'}"
     measure = permutation.statistic.replace("_", " ")
+    if not find_rule(rule).uses_reliability:
+        return f"{rule} takes no reliability, so there was nothing to shuffle."
+    if permutation.n_blocks == panel.n_examples:
+        return "Nothing could be shuffled: every block holds one example."
     if permutation.flip_rate == 0:
         return f"No decision of {rule} changed in {shuffles} of {what} across examples."
     moved = f"Shuffling {what} across examples changes {percent(permutation.flip_rate)} of the decisions of {rule}"
@@ -124,12 +129,13 @@ def shuffling(panel: Panel, rule: str, permutation: Permutation | None) -> str:
         f"{percent(permutation.clean, 2)} as observed against {percent(permutation.broken_mean, 2)} shuffled, one-sided"
         f" p = {p_text(permutation.p_value)}, two-sided p = {p_text(permutation.p_value_two_sided)}, {shuffles}"
     )
-    gap = points(permutation.gap, 2)
-    if permutation.p_value_two_sided <= LEVEL and permutation.gap > 0:
+    difference = permutation.gap if abs(permutation.gap) > TIE else 0.0
+    gap = points(difference, 2)
+    if permutation.p_value_two_sided <= LEVEL and difference > 0:
         return f"{moved} and costs {gap} of {measure} ({numbers})."
-    if permutation.p_value_two_sided <= LEVEL and permutation.gap < 0:
+    if permutation.p_value_two_sided <= LEVEL and difference < 0:
         return f"{moved} and gains {gap} of {measure}: as observed, the scores mislead the fusion ({numbers})."
-    direction = "costs" if permutation.gap >= 0 else "gains"
+    direction = "costs" if difference >= 0 else "gains"
     return (
         f"{moved}, so they depend on it; on balance the shuffle {direction} {gap} of {measure}, which does not stand"
         f" out from chance pairings ({numbers})."

@@ -14,6 +14,9 @@ Label = bool | int | float | str
 
 # "01" and "1e3" are texts: a number has one spelling here, but for the zeros behind its point.
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0+)?")
+# What a csv may write for nothing; pandas and pyarrow read the same as null.
+NULL_TEXTS = frozenset({"NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>"})
 MOST_CLASSES = 10_000
 
 
@@ -32,14 +35,17 @@ def whole(value: float) -> int | float:
 class LabelBook:
     """Gives a code to each label as it comes and, once all were seen, says which classes the codes mean.
 
-    Labels of one type keep it. Where integers, floats and texts that spell numbers meet, they are numbers; where one
-    text does not spell a number, all are texts. So 1, 1.0 and "1" are one class.
+    Texts that all spell whole numbers are those numbers, as are texts that spell the numbers of other columns; where
+    one text does not spell a number, all are texts. So 1, 1.0 and "1" are one class, and "1.1" and "1.10" two.
+
+    `null_texts` are read as null, and counted; an empty text always is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, null_texts: frozenset[str] = frozenset()) -> None:
+        self.null_texts = null_texts
         self._codes: dict[tuple[type, Label], int] = {}
         self._origin: list[str] = []
-        self.n_empty: dict[str, int] = {}  # empty texts by column, read as null
+        self.n_null: dict[tuple[str, str], int] = {}  # by column and text
 
     def encode(self, array: pa.Array, column: str, place: Callable[[int], str]) -> np.ndarray:
         """Return codes of `array` as int32 (n,), -1 for null; `place` words a position for messages.
@@ -48,7 +54,7 @@ class LabelBook:
         """
         if not pa.types.is_dictionary(array.type):
             array = array.dictionary_encode()
-        indices = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        indices = pc.fill_null(pc.cast(array.indices, pa.int32()), -1).to_numpy(zero_copy_only=False)
         values = array.dictionary.to_pylist()
         lookup = np.full(len(values) + 1, -1, np.int32)  # the last entry serves index -1
         used = np.zeros(len(values) + 1, bool)
@@ -56,8 +62,9 @@ class LabelBook:
         for position, value in enumerate(values):
             if not used[position] or value is None or (isinstance(value, float) and math.isnan(value)):
                 continue
-            if value == "":
-                self.n_empty[column] = self.n_empty.get(column, 0) + int(np.count_nonzero(indices == position))
+            if value == "" or (isinstance(value, str) and value in self.null_texts):
+                count = int(np.count_nonzero(indices == position))
+                self.n_null[column, value] = self.n_null.get((column, value), 0) + count
                 continue
 
             def where(position: int = position) -> str:
@@ -114,6 +121,8 @@ class LabelBook:
                 return [label if isinstance(label, bool) else str(label).casefold() == "true" for label in labels]
             if str not in kinds or texts <= {"0", "1"}:
                 labels = [int(label) if isinstance(label, bool) else label for label in labels]
+        if kinds == {str} and not all(WHOLE.fullmatch(text) for text in texts):
+            return [str(label) for label in labels]
         numbers = [number(label) if isinstance(label, str) else label for label in labels]
         known: list[Label] = [label for label in numbers if label is not None and not isinstance(label, bool)]
         if len(known) == len(labels):

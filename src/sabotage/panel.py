@@ -1,5 +1,6 @@
 """The panel: all that the agents of one table emitted, with the truth. Every analysis takes one."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,12 +14,15 @@ from sabotage.agents import Agent
 from sabotage.errors import SabotageError, listed, unknown
 from sabotage.labels import Label
 
-CHUNK_ROWS = 65_536  # examples at a time where a temporary of all n x M x C would be too much
+# Examples, and numbers in a temporary of theirs, at a time where all n x M x C would be too much.
+CHUNK_ROWS = 65_536
+CHUNK_CELLS = 1 << 22
 
 
-def chunks(n: int) -> list[slice]:
-    """Cut n examples into slices for which temporaries of all agents and classes stay small."""
-    return [slice(start, start + CHUNK_ROWS) for start in range(0, n, CHUNK_ROWS)]
+def chunks(n: int, width: int = 1) -> list[slice]:
+    """Cut n examples into slices for which temporaries of `width` numbers an example stay small."""
+    step = max(1, min(CHUNK_ROWS, CHUNK_CELLS // width))
+    return [slice(start, start + step) for start in range(0, n, step)]
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,10 @@ class Origin:
     n_rows: int = 0
     n_dropped: int = 0  # no truth
     n_filtered: int = 0  # where
-    n_other_split: int = 0  # not of the split `test`
+    n_other_split: int = 0
     where: tuple[str, ...] = ()
+    split: str | None = None
+    confidence_scale: str = "unit"
     other_agents: tuple[str, ...] = ()
     ignored_columns: tuple[str, ...] = ()
 
@@ -116,6 +122,8 @@ class Panel:
             raise SabotageError(f"a panel needs examples, agents and two classes: found {n}, {m} and {c}")
         if self.truth.min() < 0 or self.truth.max() >= c or self.labels.max() >= c or self.labels.min() < -1:
             raise SabotageError(f"truth must lie in 0 to {c - 1} and labels in -1 to {c - 1}, as indices into classes")
+        if self.fused_label is not None and (self.fused_label.max() >= c or self.fused_label.min() < -1):
+            raise SabotageError(f"fused_label must lie in -1 to {c - 1}, as indices into classes")
         if not _inside(self.confidence, 0.0, 1.0) or not _inside(self.reliability, 0.0, np.inf):
             raise SabotageError("confidence must lie in [0, 1] and reliability in [0, inf), NaN where there is none")
         if len(set(self.agents)) < m:
@@ -175,7 +183,7 @@ class Panel:
 
     def chunks(self) -> list[slice]:
         """Slices of examples, for work whose temporaries should stay small."""
-        return chunks(self.n_examples)
+        return chunks(self.n_examples, self.n_agents * self.n_classes)
 
     def column(self, name: str) -> pa.Array:
         """Return a kept column; raises SabotageError where it was not kept."""
@@ -253,6 +261,9 @@ class Panel:
         from sabotage.reading import read_panel
 
         names = [agent.name for agent in agents]
+        for name in ("id", "y"):
+            if name in (columns or {}):
+                raise SabotageError(f"columns must not hold {name!r}: give {'ids' if name == 'id' else 'y'}")
         table: dict[str, Any] = {"id": ids} if ids is not None else {}
         table |= {"y": y} | dict(columns or {})
         for agent in agents:
@@ -262,6 +273,10 @@ class Panel:
             table[f"{agent.name}_label"] = said.labels
             table[f"{agent.name}_confidence"] = said.confidence
             table[f"{agent.name}_reliability"] = said.reliability
+            if said.scores is not None and np.shape(said.scores)[1:] != (len(said.classes),):
+                raise SabotageError(
+                    f"{agent.name} emitted scores of shape {np.shape(said.scores)} for {len(said.classes)} classes"
+                )
             for position, label in enumerate(said.classes):
                 if said.scores is not None:
                     table[f"{agent.name}_p_{label}"] = said.scores[:, position]
@@ -272,7 +287,10 @@ class Panel:
         arrays = {}
         for name, values in table.items():
             if values is not None:
-                arrays[name] = pa.array(_plain(values), from_pandas=True)
+                try:
+                    arrays[name] = pa.array(_plain(values), from_pandas=True)
+                except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+                    raise SabotageError(f"{name} cannot be a column: {str(error)[:160]}") from None
         options.setdefault("agents", names)
         options.setdefault("keep", list(columns or {}))
         return read_panel(pa.table(arrays), truth="y", id="id" if ids is not None else None, **options)
@@ -305,7 +323,8 @@ class Panel:
         if self.fused_scores is not None:
             for c, label in enumerate(self.classes):
                 table[f"fused_p_{label}"] = floats(self.fused_scores[rows, c])
-        return pa.table(table)
+        order = json.dumps([str(label) for label in self.classes])
+        return pa.table(table).replace_schema_metadata({"sabotage_classes": order})
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the panel as a wide parquet table that `read_panel` understands, in row groups."""

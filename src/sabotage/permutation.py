@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from operator import index
 from threading import Event
 from typing import Any
 
@@ -15,6 +16,7 @@ from sabotage.fusion import Replay
 from sabotage.kernels import _core, fusing
 from sabotage.panel import Panel
 
+MOST = 10**9
 COHORT = 64  # replicates that share one random stream a block; part of what a seed means
 STATISTICS = ("accuracy", "balanced_accuracy")
 TIE = 1e-12  # a broken statistic this close to the clean one counts as reaching it
@@ -112,17 +114,17 @@ class _Plan:
         """Return hits by class (replicates, C) and flips (replicates,) of one cohort, as integers."""
         n, n_classes = len(self.order), self.replay.panel.n_classes
         states = np.empty((len(self.starts) - 1, 4), np.uint64)
-        index = np.empty(n, np.int32)
+        entries = np.empty(n, np.int32)
         hits, flips = np.zeros((replicates, n_classes), np.int64), np.zeros(replicates, np.int64)
         donors = np.empty((0, n), np.int32)
-        _core.start_cohort(seed, cohort, self.starts, states, index)
+        _core.start_cohort(seed, cohort, self.starts, states, entries)
         for rows in self.batches(replicates):
             if self.stop.is_set():
                 break
             if len(donors) < rows.stop - rows.start:
                 donors = np.empty((rows.stop - rows.start, n), np.int32)
             part = donors[: rows.stop - rows.start]
-            _core.draw(self.starts, states, index, part)
+            _core.draw(self.starts, states, entries, part)
             fusing.count_permuted(
                 self.replay.kind,
                 self.replay.evidence,
@@ -142,6 +144,7 @@ def permute(
     replay: Replay,
     *,
     statistic: str = "balanced_accuracy",
+    scheme: str = "joint",
     within: Sequence[str] = (),
     n_permutations: int = 10_000,
     seed: int = 0,
@@ -159,6 +162,8 @@ def permute(
     replay : Replay
         A rule made ready for a panel.
     statistic : {"balanced_accuracy", "accuracy"}
+    scheme : {"joint"}
+        What moves: whole rows of reliability.
     within : sequence of str
         Kept columns of the panel; a null is a value of its own.
     n_permutations : int
@@ -178,8 +183,11 @@ def permute(
     panel = replay.panel
     if statistic not in STATISTICS:
         raise unknown("statistic", statistic, STATISTICS)
-    if n_permutations < 1:
-        raise SabotageError(f"the number of permutations must be at least 1: found {n_permutations}")
+    if scheme != "joint":
+        raise unknown("scheme", scheme, ("joint",))
+    n_permutations, seed = index(n_permutations), index(seed)
+    if not 1 <= n_permutations <= MOST:
+        raise SabotageError(f"the number of permutations must be at least 1, at most {MOST:,}: found {n_permutations}")
     if not 0 <= seed < 2**64:
         raise SabotageError(f"seed must lie in [0, 2^64): found {seed}")
     if threads is not None and threads < 1:
@@ -221,7 +229,7 @@ def permute(
     lower = int(np.count_nonzero(broken <= clean + TIE))
     p_value = (upper + 1) / (n_permutations + 1)
     return Permutation(
-        scheme="joint",
+        scheme=scheme,
         statistic=statistic,
         within=tuple(within),
         n_blocks=len(starts) - 1,

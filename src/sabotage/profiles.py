@@ -8,7 +8,7 @@ import numpy as np
 from sabotage import scoring
 from sabotage.fusion import Decision, rank_of
 from sabotage.notes import Notes
-from sabotage.panel import Panel
+from sabotage.panel import Panel, chunks
 from sabotage.roles import CONTRIBUTOR, NULL, ROLES, SABOTEUR, Roles
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _profile(panel: Panel, roles: Roles, m: int, top_k: tuple[int, ...], notes: 
     n = len(spoke)
     truth, labels = panel.truth[spoke], panel.labels[spoke, m]
     right = labels == truth
-    accuracy, balanced, macro_f1 = scoring.accuracies(scoring.confusion(truth, labels, panel.n_classes))
+    accuracy, balanced, macro_f1 = scoring.accuracies(truth, labels, panel.n_classes)
 
     confidence = panel.confidence[spoke, m]
     sure = ~np.isnan(confidence)
@@ -171,6 +171,8 @@ def _profile(panel: Panel, roles: Roles, m: int, top_k: tuple[int, ...], notes: 
     n_wrong = int(np.count_nonzero(roles.decision.labels != panel.truth))
     potential = int(roles.potential[:, m].sum())
     expected = potential / panel.n_examples * n_wrong
+    if not n_wrong:
+        notes.add("no decision is wrong: the rates per wrong decision are null")
     if not expected:
         notes.add(f"{name}: no potential saboteur, or no wrong decision, so saboteur_lift is null")
     pivotal = roles.pivotal[:, m]
@@ -226,8 +228,8 @@ def _from_scores(
     within = np.zeros(len(top_k), np.int64)
     n_scored = strays = 0
     whole = True
-    for start in range(0, len(spoke), 65_536):
-        rows = spoke[start : start + 65_536]
+    for part in chunks(len(spoke), panel.n_classes):
+        rows = spoke[part]
         scores = panel.scores[rows, m]
         known = ~np.isnan(scores)
         rows, scores, known = rows[known.any(axis=1)], scores[known.any(axis=1)], known[known.any(axis=1)]
@@ -254,7 +256,9 @@ def _from_scores(
     with_scores = spoke[~np.isnan(panel.scores[spoke, m, 0])]
     calibration = scoring.brier_and_log_loss(panel.truth[with_scores], panel.scores[with_scores, m])
     if calibration is None:
-        notes.add(f"{name}: some class scores are negative or all 0, no probabilities: brier and log_loss are null")
+        notes.add(
+            f"{name}: some class scores are negative, all 0 or too large, no probabilities: brier and log_loss are null"
+        )
     return top, calibration, n_scored, strays
 
 

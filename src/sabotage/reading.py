@@ -9,13 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sabotage.agents import RecordedAgent
 from sabotage.columns import Columns, recognise, with_reliability
 from sabotage.errors import SabotageError, did_you_mean, listed, unknown
-from sabotage.labels import Label, look_alikes
+from sabotage.labels import Label, look_alikes, whole
 from sabotage.notes import Notes
 from sabotage.panel import Origin, Panel, chunks
 from sabotage.sources import Source, open_source
 from sabotage.streaming import Condition, Raw, Reader
+
+FEW = 20  # examples below which a coincidence is no sign of a mistake
 
 
 def read_panel(
@@ -82,11 +85,11 @@ def read_panel(
         if column not in names:
             near = did_you_mean(column, names)
             raise SabotageError(f"{source.name} has no column {column!r}{near}: its columns are {listed(names)}")
-    if "split" not in names or "split" in (id, truth, fused_label):
-        split = None
+    if "split" not in names or "split" in (id, truth, fused_label, *(condition.column for condition in conditions)):
+        split = None  # a condition on it is the user's own choice of rows
     if confidence_scale not in ("unit", "percent"):
         raise unknown("confidence scale", confidence_scale, ("unit", "percent"))
-    reserved = [*kept, *(condition.column for condition in conditions), *(["split"] if split is not None else [])]
+    reserved = [*kept, *(["split"] if split is not None else [])]
     columns = recognise(
         names, source.name, id=id, truth=truth, agents=agents, fused_label=fused_label, reserved=reserved
     )
@@ -94,7 +97,7 @@ def read_panel(
     for warning in columns.warnings:
         notes.warn(warning)
     columns, weights = _choose_weights(columns, weights, source, notes)
-    reader = Reader(source, columns, conditions, split, kept, confidence_scale == "percent")
+    reader = Reader(source, columns, conditions, split, kept, confidence_scale == "percent", classes)
     raw = reader.read()
     tally = reader.tally
     if tally.other_split:
@@ -113,6 +116,8 @@ def read_panel(
         n_filtered=tally.filtered,
         n_other_split=tally.other_split,
         where=tuple(where),
+        split=split,
+        confidence_scale=confidence_scale,
         other_agents=tuple(agent.name for agent in columns.others),
         ignored_columns=columns.ignored,
     )
@@ -163,8 +168,11 @@ def _panel(
         )
     for first, second in look_alikes(classes):
         notes.warn(f"the classes {str(first)!r} and {str(second)!r} look alike and are two")
-    for column, count in book.n_empty.items():
-        notes.warn(f"{column}: {count:,} empty texts are read as null")
+    for (column, text), count in book.n_null.items():
+        if text:
+            notes.warn(f"{column}: {count:,} texts {text!r} are read as null; if that is a class, name it in --classes")
+        elif origin.format != "csv":
+            notes.warn(f"{column}: {count:,} empty texts are read as null")
 
     named = lookup[: reader.n_named]
     scores = _in_class_order(raw.scores, named, len(classes))
@@ -183,8 +191,7 @@ def _panel(
                 f"{agent.name} never speaks: {listed(agent.columns)} hold nothing in the {len(labels):,} examples of"
                 f" {origin.name}; leave it out with --agents"
             )
-        if np.isnan(confidence[:, m]).all():
-            notes.warn(f"{agent.name} has no confidence: it is never a saboteur")
+        _warn_of(agent, lookup[raw.truth], labels[:, m], confidence[:, m], classes, reader.confidence_limit, notes)
     fused = None
     if columns.fused_label is not None:
         fused = lookup[raw.fused]
@@ -197,7 +204,7 @@ def _panel(
     return Panel(
         agents=tuple(agent.name for agent in columns.agents),
         classes=classes,
-        ids=_unique(raw.ids, origin),
+        ids=_unique(raw.ids, raw.rows, origin),
         truth=lookup[raw.truth],
         labels=labels,
         confidence=confidence,
@@ -213,12 +220,38 @@ def _panel(
     )
 
 
+def _warn_of(
+    agent: RecordedAgent,
+    truth: np.ndarray,
+    labels: np.ndarray,
+    confidence: np.ndarray,
+    classes: Sequence[Label],
+    limit: float,
+    notes: Notes,
+) -> None:
+    """Warn of what is legal and hardly meant: labels that miss the truth or are it, confidences that are none."""
+    said, true = np.unique(labels[labels >= 0]), np.unique(truth)
+    if len(truth) > FEW and not np.intersect1d(said, true).size:
+        notes.warn(
+            f"no label of {agent.name} ({listed((classes[c] for c in said), 4)}) ever occurs in the truth"
+            f" ({listed((classes[c] for c in true), 4)}): codes against names?"
+        )
+    if len(truth) > FEW and (labels == truth).all():
+        notes.warn(f"{agent.name} is right on all {len(truth):,} examples: the truth under another name?")
+    if np.isnan(confidence).all():
+        notes.warn(f"{agent.name} has no confidence: it is never a saboteur")
+    elif agent.confidence is not None and limit > 1 and np.nanmax(confidence) <= 1 / limit:
+        notes.warn(f"{agent.confidence} never exceeds 1, so the percent scale makes it at most {1 / limit:g}")
+
+
 def _classes(reader: Reader, order: Sequence[object] | None) -> tuple[tuple[Label, ...], np.ndarray]:
     """Return the classes and what each code means, in the order given, or that of an ordered type, or sorted."""
     classes, lookup = reader.book.resolve(order)
-    if order is None and reader.categories is not None:
+    own = reader.source.class_order or reader.categories
+    if order is None and own is not None:
         texts = {str(label) for label in classes}
-        own = [label for label in reader.categories if str(label) in texts]
+        own = [whole(label) if isinstance(label, float) else label for label in own]
+        own = [label for label in own if str(label) in texts]
         if len(own) == len(classes):
             return reader.book.resolve(own)
     return classes, lookup
@@ -229,7 +262,7 @@ def _in_class_order(scores: np.ndarray | None, named: np.ndarray, n_classes: int
     if scores is None or np.array_equal(named, np.arange(n_classes)):
         return scores
     out = scores if len(named) == n_classes else np.full((*scores.shape[:-1], n_classes), np.nan)
-    for rows in chunks(len(scores)):
+    for rows in chunks(len(scores), scores[0].size):
         part = scores[rows].copy()
         out[rows][..., named] = part
     return out
@@ -238,11 +271,15 @@ def _in_class_order(scores: np.ndarray | None, named: np.ndarray, n_classes: int
 def _complete(labels: np.ndarray, scores: np.ndarray, without: np.ndarray) -> int:
     """Give one agent, in place, score 0 for the classes without a column, and its argmax where it has no label.
 
-    labels : (n,); scores : (n, C), a view; without : class indices. Returns the number of labels filled in.
+    labels : (n,); scores : (n, C), a view; without : class indices. An agent that lists some of its classes and not
+    others, on any example, emits lists: what it does not list stays null. Returns the number of labels filled in.
     """
+    own = np.setdiff1d(np.arange(scores.shape[1]), without)
+    known = [~np.isnan(scores[rows][:, own]) for rows in chunks(len(labels), scores.shape[1])] if len(without) else []
+    lists = any((part.any(axis=1) & ~part.all(axis=1)).any() for part in known)
     n_filled = 0
-    for rows in chunks(len(labels)):
-        if len(without):
+    for rows in chunks(len(labels), scores.shape[1]):
+        if len(without) and not lists:
             emitted = np.flatnonzero(~np.isnan(scores[rows]).all(axis=1))
             scores[rows][np.ix_(emitted, without)] = 0.0
         unlabelled = np.flatnonzero(labels[rows] < 0)
@@ -259,12 +296,16 @@ def _argmax(scores: np.ndarray) -> np.ndarray:
     return np.where(known.any(axis=-1), best, np.int32(-1))
 
 
-def _unique(ids: pa.Array, origin: Origin) -> pa.Array:
+def _unique(ids: pa.Array, rows: np.ndarray, origin: Origin) -> pa.Array:
     """Return ids, integers again where a csv's texts spell them; raise SabotageError where two are the same."""
     column, name = origin.id_column, origin.name
+    if pa.types.is_floating(ids.type):
+        ids = pc.if_else(pc.is_nan(ids), pa.scalar(None, ids.type), ids)
+    if origin.format == "csv" and pa.types.is_string(ids.type):
+        ids = pc.if_else(pc.equal(ids, ""), pa.scalar(None, ids.type), ids)
     if ids.null_count:
-        at = int(np.flatnonzero(pc.is_null(ids).to_numpy(zero_copy_only=False))[0])
-        raise SabotageError(f"{column} is null in example {at} of {name}: every example needs an id, or none a column")
+        at = rows[np.flatnonzero(pc.is_null(ids).to_numpy(zero_copy_only=False))[0]]
+        raise SabotageError(f"{column} is null in row {at} of {name}: every example needs an id, or none a column")
     if origin.format == "csv" and pa.types.is_string(ids.type):
         with contextlib.suppress(pa.ArrowInvalid):
             numbers = pc.cast(ids, pa.int64())
@@ -273,9 +314,9 @@ def _unique(ids: pa.Array, origin: Origin) -> pa.Array:
     if len(pc.unique(ids)) < len(ids):
         counts = pc.value_counts(ids)
         twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0]
-        places = np.flatnonzero(pc.equal(ids, twice).to_numpy(zero_copy_only=False))
+        places = rows[np.flatnonzero(pc.equal(ids, twice).to_numpy(zero_copy_only=False))]
         raise SabotageError(
-            f"{column} is not unique: {twice.as_py()!r} stands in examples {listed(places, 4)} of {name}; an id names"
-            f" one example (of repeated runs take one with --where 'seed == 0', or name another column with --id)"
+            f"{column} is not unique: {twice.as_py()!r} stands in rows {listed(places, 4)} of {name}; an id names one"
+            f" example (of repeated runs take one with --where 'seed == 0', or name another column with --id)"
         )
     return ids

@@ -1,6 +1,5 @@
 """The role of every agent on every example, with its flags (DESIGN section 2; arXiv:2511.02794)."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -157,13 +156,15 @@ def assign_roles(panel: Panel, decision: Decision, replay: Replay, threshold: fl
 def parse_threshold(threshold: float | str, panel: Panel) -> np.ndarray:
     """Return the threshold of each agent, from a number or "q0.9": ndarray of shape (M,)."""
     text = str(threshold)
-    match = re.fullmatch(r"(q?)(\d*\.?\d+)", text)
-    value = float(match[2]) if match else -1.0
-    if not match or not 0 <= value <= 1:
+    try:
+        value = float(text.removeprefix("q"))
+    except ValueError:
+        value = np.nan
+    if not 0 <= value <= 1:
         raise SabotageError(
             f"threshold must be a confidence in [0, 1] or a quantile such as q0.9 of each agent's own: found {text!r}"
         )
-    if not match[1]:
+    if not text.startswith("q"):
         return np.full(panel.n_agents, value)
     confidences = (column[~np.isnan(column)] for column in panel.confidence.T)
     return np.array([np.quantile(own, value) if len(own) else np.inf for own in confidences])

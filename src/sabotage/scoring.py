@@ -5,28 +5,28 @@ A label of -1 (an abstention) is wrong. Classes are those present in the truth. 
 
 import numpy as np
 
+from sabotage.panel import chunks
+
 BINS = 15
 LOG_CLIP = 1e-12
 
 
-def confusion(truth: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Count (truth, label) pairs: ndarray of shape (C, C + 1), the last column for labels of -1."""
-    labels = np.where(labels < 0, n_classes, labels)
-    pairs = truth.astype(np.int64) * (n_classes + 1) + labels
-    return np.bincount(pairs, minlength=n_classes * (n_classes + 1)).reshape(n_classes, n_classes + 1)
+def count_by_class(truth: np.ndarray, labels: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count hits, examples and labels of each class: three int64 arrays of shape (C,)."""
+    hits = np.bincount(truth[labels == truth], minlength=n_classes)
+    return hits, np.bincount(truth, minlength=n_classes), np.bincount(labels[labels >= 0], minlength=n_classes)
 
 
-def accuracies(counts: np.ndarray) -> tuple[float, float, float]:
-    """Return accuracy, balanced accuracy and macro-F1 of a confusion matrix.
+def accuracies(truth: np.ndarray, labels: np.ndarray, n_classes: int) -> tuple[float, float, float]:
+    """Return accuracy, balanced accuracy and macro-F1.
 
     They agree with scikit-learn's accuracy_score, recall_score and f1_score with average="macro" over the classes
     present in the truth, zero_division=0.
     """
-    hits = np.diagonal(counts)
-    n_true, n_said = counts.sum(axis=1), counts[:, :-1].sum(axis=0)
+    hits, n_true, n_said = count_by_class(truth, labels, n_classes)
     present = n_true > 0
     f1 = 2 * hits[present] / (n_true[present] + n_said[present])
-    return float(hits.sum() / n_true.sum()), balanced(hits, n_true), float(f1.mean())
+    return float(hits.sum() / len(truth)), balanced(hits, n_true), float(f1.mean())
 
 
 def balanced(hits: np.ndarray, n_true: np.ndarray) -> float:
@@ -83,22 +83,23 @@ def brier_and_log_loss(truth: np.ndarray, scores: np.ndarray) -> tuple[float, fl
     """Return the Brier score summed over classes and the log loss, of scores normalised to sum 1.
 
     truth : (n,); scores : (n, C). Probabilities are clipped at 1e-12 in the logarithm. None where a score is negative
-    or a row sums to 0: such scores are no probabilities.
+    or a row sums to 0 or overflows: such scores are no probabilities.
     """
     if not len(truth):
         return None
     brier = loss = 0.0
-    for start in range(0, len(truth), 65_536):
-        part, own = scores[start : start + 65_536], truth[start : start + 65_536]
-        total = part.sum(axis=1)
-        if part.min() < 0 or total.min() <= 0:
+    for rows in chunks(len(truth), scores.shape[1]):
+        part, own = scores[rows], truth[rows]
+        with np.errstate(over="ignore"):
+            total = part.sum(axis=1)
+        if part.min() < 0 or total.min() <= 0 or total.max() == np.inf:
             return None
         probability = part / total[:, None]
         of_truth = probability[np.arange(len(own)), own]
         # sum over c of (p_c - y_c)^2, spread out so that no one-hot array is needed
         brier += float((np.square(probability).sum(axis=1) - 2 * of_truth + 1).sum())
         loss -= float(np.log(np.clip(of_truth, LOG_CLIP, 1.0)).sum())
-    return brier / len(truth), loss / len(truth)
+    return (brier / len(truth), loss / len(truth)) if np.isfinite(brier) else None
 
 
 def routing_auroc(right: np.ndarray, spoke: np.ndarray, reliability: np.ndarray) -> tuple[float | None, int]:

@@ -2,21 +2,27 @@
 
 import csv
 import gzip
+import json
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 
 from sabotage.errors import SabotageError, listed, unknown
 
 # Rows at a time: what a batch of scores takes fits the second-level cache, and more rows were not faster.
 BATCH_ROWS = 8192
+CLASSES = b"sabotage_classes"  # key of the metadata
 FORMATS = ("arrow", "csv", "parquet")
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".feather": "arrow", ".arrow": "arrow", ".ipc": "arrow"}
+NOT_UTF8 = "{name} is not UTF-8: save it with that encoding"
+A_NUMBER = r"^\s*([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?(inf|infinity|nan)|#?n/?a|null|none)?\s*$"
 MAGIC = {b"PAR1": "parquet", b"ARRO": "arrow", b"FEA1": "arrow"}
 
 
@@ -34,7 +40,12 @@ class Source:
     schema: pa.Schema
     n_rows: int | None  # None: not known before it is read
     batches: Callable[[Sequence[str], Sequence[str], Sequence[str]], Iterator[pa.RecordBatch]]
-    header_lines: int = 0  # what to add to a row's number to get the line of a text file
+
+    @property
+    def class_order(self) -> list[object] | None:
+        """The order of the classes that a panel wrote into its table's metadata."""
+        metadata = self.schema.metadata or {}
+        return json.loads(metadata[CLASSES]) if CLASSES in metadata else None
 
     @property
     def columns(self) -> list[str]:
@@ -43,8 +54,7 @@ class Source:
 
     def place(self, row: int) -> str:
         """Word the place of a row, counted from 0, in a message."""
-        line = f" (line {row + 1 + self.header_lines})" if self.header_lines else ""
-        return f"row {row}{line} of {self.name}"
+        return f"row {row} of {self.name}"
 
 
 def open_source(data: Any, format: str | None = None) -> Source:
@@ -72,6 +82,10 @@ def open_source(data: Any, format: str | None = None) -> Source:
 
 def _open_path(path: str, format: str | None) -> Source:
     name = os.path.basename(path) or path
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise SabotageError(f"the name {name!r} is not UTF-8: rename the file") from None
     if format is not None and format not in FORMATS:
         raise unknown("input format", format, FORMATS)
     if os.path.isdir(path):
@@ -93,8 +107,12 @@ def _open_path(path: str, format: str | None) -> Source:
     opener = {"parquet": _parquet, "arrow": _arrow, "csv": _csv}[format]
     try:
         return opener(path, name)
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise _unreadable(name, format, error) from None
+    except csv.Error as error:
+        raise _unreadable(name, format, error) from None
+    except UnicodeDecodeError:
+        raise SabotageError(NOT_UTF8.format(name=name)) from None
 
 
 def _format_of(path: str, head: bytes) -> str | None:
@@ -107,6 +125,8 @@ def _format_of(path: str, head: bytes) -> str | None:
 
 def _unreadable(name: str, format: str, error: BaseException) -> SabotageError:
     reason = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
+    if "invalid UTF8" in reason:
+        return SabotageError(NOT_UTF8.format(name=name))
     return SabotageError(f"{name} cannot be read as {format}; it may be torn or of another format: {reason[:240]}")
 
 
@@ -156,6 +176,29 @@ def _arrow(path: str, name: str) -> Source:
     return Source(name, path, "arrow", reader.schema, n_rows, batches)
 
 
+def plain(array: pa.Array, column: str, table: str) -> pa.Array:
+    """Return a column in one of the types that every compute function knows; raises SabotageError for other types."""
+    kind = array.type
+    if isinstance(kind, pa.DictionaryType):
+        if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
+            return array
+        if not pa.types.is_nested(kind.value_type) and not kind.ordered:
+            return plain(array.dictionary_decode(), column, table)
+        return array
+    if getattr(pa.types, "is_string_view", lambda _: False)(kind):
+        return array.cast(pa.large_string())
+    if pa.types.is_float16(kind):
+        return array.cast(pa.float32())
+    if (
+        pa.types.is_nested(kind)
+        or pa.types.is_run_end_encoded(kind)
+        or isinstance(kind, pa.BaseExtensionType)
+        or pa.types.is_interval(kind)
+    ):
+        raise SabotageError(f"{column} of {table} holds {kind}, which is not read: texts, numbers or bools would do")
+    return array
+
+
 def _memory(table: pa.Table, name: str, path: str | None = None) -> Source:
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         return iter(table.select(list(columns)).to_batches(max_chunksize=BATCH_ROWS))
@@ -168,24 +211,24 @@ def _frame(frame: Any) -> Source:
     schema = pa.schema([(column, pa.null()) for column in names])  # types are asked of the batches
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        part = frame.iloc[:, [names.index(column) for column in columns]]
-        for start in range(0, len(frame), BATCH_ROWS):
-            piece = part.iloc[start : start + BATCH_ROWS]
-            arrays = []
-            for position, column in enumerate(columns):
-                try:
-                    arrays.append(pa.Array.from_pandas(piece.iloc[:, position]))
-                except (pa.ArrowException, TypeError) as error:
-                    raise SabotageError(
-                        f"column {column} of the DataFrame mixes types, in rows {start} to {start + len(piece) - 1}:"
-                        f" {re.sub(chr(10), ' ', str(error))[:160]}"
-                    ) from None
-            yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+        arrays = {column: _column(frame.iloc[:, names.index(column)], column) for column in columns}
+        yield from pa.table(arrays).to_batches(max_chunksize=BATCH_ROWS)
 
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         return read(columns)
 
     return Source("the DataFrame", None, "memory", schema, len(frame), batches)
+
+
+def _column(series: Any, name: str) -> Any:
+    """Return a column of a DataFrame as arrow has it; raises SabotageError where its values have no common type."""
+    try:
+        return pa.Array.from_pandas(series)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        reason = re.sub(r"\s+", " ", str(error))[:160]
+        raise SabotageError(
+            f"column {name} of the DataFrame mixes types, or holds one that is not read: {reason}"
+        ) from None
 
 
 def _sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -200,30 +243,41 @@ def _csv(path: str, name: str) -> Source:
     import pyarrow.csv as arrow_csv
 
     with _open_text(path) as file:
-        header = file.readline().decode("utf-8-sig", errors="replace")
+        header = file.readline()
     delimiter = max((",", ";", "\t"), key=header.count)
     names = next(csv.reader([header], delimiter=delimiter), [])
     parse = {"delimiter": delimiter, "newlines_in_values": True}
 
     def convert(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> arrow_csv.ConvertOptions:
         types = {column: pa.string() for column in texts} | {column: pa.float64() for column in numbers}
-        return arrow_csv.ConvertOptions(include_columns=list(columns), column_types=types, strings_can_be_null=True)
+        return arrow_csv.ConvertOptions(include_columns=list(columns), column_types=types, strings_can_be_null=False)
 
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         options = convert(columns, texts, numbers)
         try:
-            table = arrow_csv.read_csv(path, parse_options=arrow_csv.ParseOptions(**parse), convert_options=options)
-        except (pa.ArrowException, OSError, EOFError) as error:
+            table = arrow_csv.read_csv(
+                _open_bytes(path), parse_options=arrow_csv.ParseOptions(**parse), convert_options=options
+            )
+        except (pa.ArrowException, OSError, EOFError, KeyError) as error:
             raise _csv_error(path, name, parse, convert(columns, columns, ()), numbers, error) from None
         return iter(table.to_batches(max_chunksize=BATCH_ROWS))
 
-    return Source(name, path, "csv", pa.schema([(column, pa.null()) for column in names]), None, batches, 1)
+    return Source(name, path, "csv", pa.schema([(column, pa.null()) for column in names]), None, batches)
 
 
-def _open_text(path: str) -> BinaryIO:
+def _is_gzip(path: str) -> bool:
     with open(path, "rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if zipped else open(path, "rb")  # type: ignore[return-value]
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _open_text(path: str) -> IO[str]:
+    opener: Any = gzip.open if _is_gzip(path) else open
+    text: IO[str] = opener(path, "rt", encoding="utf-8-sig")  # universal newlines: old Macs' too
+    return text
+
+
+def _open_bytes(path: str) -> pa.NativeFile:
+    return pa.input_stream(path, compression="gzip" if _is_gzip(path) else None)
 
 
 def _csv_error(
@@ -242,22 +296,21 @@ def _csv_error(
     single = arrow_csv.ReadOptions(use_threads=False)
     options = arrow_csv.ParseOptions(**parse, invalid_row_handler=remember)
     try:
-        table = arrow_csv.read_csv(path, single, options, as_texts)
-    except (pa.ArrowException, OSError, EOFError) as again:
+        table = arrow_csv.read_csv(_open_bytes(path), single, options, as_texts)
+    except (pa.ArrowException, OSError, EOFError, KeyError) as again:
         if not broken:
             return _unreadable(name, "csv", again)
         row = broken[0]
-        line = f"line {row.number} of " if row.number is not None else ""
+        place = f"row {row.number - 2} of {name}" if row.number is not None else f"a row of {name}"
         return SabotageError(
-            f"{line}{name} is broken: it has {row.actual_columns} fields where the header has {row.expected_columns}"
+            f"{place} is broken: it has {row.actual_columns} fields where the header has {row.expected_columns}"
             f" ({row.text[:60]!r})"
         )
     for column in numbers:
-        for row, text in enumerate(table[column].to_pylist()):
-            try:
-                pc.cast(pa.scalar(text), pa.float64())
-            except pa.ArrowInvalid:
-                return SabotageError(
-                    f"{column} must be a number: found {text!r} in row {row} (line {row + 2}) of {name}"
-                )
+        texts = table[column].combine_chunks()
+        odd = pc.invert(pc.match_substring_regex(texts, A_NUMBER, ignore_case=True))
+        rows = np.flatnonzero(pc.fill_null(odd, False).to_numpy(zero_copy_only=False))
+        if len(rows):
+            found = texts[int(rows[0])].as_py()
+            return SabotageError(f"{column} must be a number: found {found!r} in row {rows[0]} of {name}")
     return _unreadable(name, "csv", error)

@@ -1,5 +1,6 @@
 """One pass over a table: columns into arrays, batch by batch, with every value checked on its way."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,8 @@ import pyarrow.compute as pc
 from sabotage.agents import RecordedAgent
 from sabotage.columns import Columns
 from sabotage.errors import SabotageError, did_you_mean, listed
-from sabotage.labels import LabelBook
-from sabotage.sources import Source
+from sabotage.labels import NULL_TEXTS, LabelBook, number
+from sabotage.sources import Source, plain
 
 CONDITION = re.compile(r"\s*(.+?)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*")
 COMPARE: dict[str, Callable[..., Any]] = {
@@ -51,16 +52,20 @@ class Condition:
     def met(self, batch: pa.RecordBatch, source: Source) -> np.ndarray:
         """Say of each row whether it meets the condition; a null never does."""
         array = batch[self.column]
+        if pa.types.is_null(array.type):
+            return np.zeros(len(array), bool)
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
+        if source.format == "csv" and pa.types.is_string(array.type) and number(self.value) is not None:
+            with contextlib.suppress(pa.ArrowInvalid):  # a csv's texts may spell numbers
+                array = array.cast(pa.float64())
         try:
-            value = pa.scalar(None) if pa.types.is_null(array.type) else pa.scalar(self.value).cast(array.type)
+            return _bools(COMPARE[self.operator](array, pa.scalar(self.value).cast(array.type)))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise SabotageError(
                 f"--where '{self}': {self.column} of {source.name} is {array.type}, and {self.value!r} does not read as"
                 f" that"
             ) from None
-        return _bools(COMPARE[self.operator](array, value))
 
     def __str__(self) -> str:
         return f"{self.column} {self.operator} {self.value}"
@@ -89,6 +94,7 @@ class Raw:
     fused: np.ndarray
     fused_scores: np.ndarray | None
     ids: pa.Array
+    rows: np.ndarray  # where each example stands in the table
     kept: dict[str, pa.Array]
 
 
@@ -103,10 +109,13 @@ class Reader:
         split: str | None,
         kept: Sequence[str],
         percent: bool,
+        classes: Sequence[object] | None,
     ) -> None:
         self.source, self.columns, self.conditions, self.split, self.kept = source, columns, conditions, split, kept
         self.confidence_limit = 100.0 if percent else 1.0
-        self.book = LabelBook()
+        everyone = (*columns.agents, *columns.others)
+        named = {text for agent in everyone for text in agent.scores} | {str(label) for label in classes or ()}
+        self.book = LabelBook(NULL_TEXTS - named if source.format == "csv" else frozenset())
         self.tally = Tally()
         self.categories: list[object] | None = None  # of a truth whose type has an order of its own
         # Classes that the score columns name come first and sorted, so that the array is in class order as a rule.
@@ -127,6 +136,7 @@ class Reader:
             fused=np.full(n_rows, -1, np.int32),
             fused_scores=np.empty((n_rows, self.n_named)) if columns.fused_scores else None,
             ids=None,
+            rows=np.empty(n_rows, np.int64),
             kept={},
         )
         ids: list[pa.Array] = []
@@ -135,7 +145,7 @@ class Reader:
         for batch, rows, truth in batches:
             part = slice(n, n + len(rows))
             n += len(rows)
-            raw.truth[part] = truth
+            raw.truth[part], raw.rows[part] = truth, rows
             ids.append(batch[columns.id] if columns.id is not None else pa.array(rows))
             for name, arrays in kept.items():
                 arrays.append(batch[name])
@@ -158,6 +168,7 @@ class Reader:
             raw.fused[:n],
             None if raw.fused_scores is None else raw.fused_scores[:n],
             joined(ids),
+            raw.rows[:n],
             {name: joined(arrays) for name, arrays in kept.items()},
         )
 
@@ -186,6 +197,8 @@ class Reader:
     def _examples(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
         """Yield the examples of each batch, their row numbers in the table, and the codes of their truth."""
         for batch in batches:
+            columns = [plain(batch[name], name, self.source.name) for name in batch.schema.names]
+            batch = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
             rows = np.arange(self.tally.rows, self.tally.rows + batch.num_rows)
             self.tally.rows += batch.num_rows
             keep = self._wanted(batch)
@@ -266,13 +279,12 @@ class Reader:
         top = raw.confidence[part, m] if agent.confidence is None else None
         self._read_scores(batch, agent.scores, rows, raw.scores[part, m], top)
         if top is not None:
-            top /= limit
             outside = (top < 0) | (top > 1)
             if outside.any():
                 at = int(outside.argmax())
                 raise SabotageError(
                     f"{agent.name} has no confidence column, and its top score is no confidence in [0, 1]: found"
-                    f" {top[at] * limit:g} in {self.source.place(int(rows[at]))}; give {agent.name}_confidence, or"
+                    f" {top[at]:g} in {self.source.place(int(rows[at]))}; give {agent.name}_confidence, or"
                     f" scores that are probabilities"
                 )
 
@@ -293,6 +305,8 @@ class Reader:
     def _floats(self, batch: pa.RecordBatch, column: str, rows: np.ndarray, limit: float | None) -> np.ndarray:
         """Return a column as float64, NaN for null: finite, and in [0, limit] where a limit is given."""
         array = batch[column]
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
         kind = array.type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
             known = np.flatnonzero(pc.is_valid(array).to_numpy(zero_copy_only=False))

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from builders import make_panel
 
@@ -91,7 +90,11 @@ def test_options_reach_the_analysis(preds):
 def test_permute_and_profile_are_parts_of_analyze(preds):
     whole = json.loads(run("analyze", preds, "--json", "--permutations", 100).stdout)
     permutation = run("permute", preds, "--json", "--permutations", 100)
-    assert json.loads(permutation.stdout) == whole["permutation"]
+    permutation = json.loads(permutation.stdout)
+    notes = permutation.pop("notes")
+    assert permutation == whole["permutation"]
+    assert notes
+    assert set(notes) <= set(whole["notes"])
     profile = json.loads(run("profile", preds, "--json").stdout)
     assert profile["agents"] == whole["agents"]
     for command in (["permute", preds, "--permutations", "100"], ["profile", preds], ["validate", preds]):
@@ -135,7 +138,7 @@ def test_errors_are_one_sentence_and_status_2(preds, tmp_path, arguments, says):
     done = run("analyze", preds, *arguments, "--json", "-o", tmp_path / "out")
     assert done.returncode == 2
     assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
     assert not (tmp_path / "out").exists()
 
@@ -153,7 +156,7 @@ def test_a_folder_that_cannot_be_is_refused_before_the_work(preds, tmp_path):
     (tmp_path / "file").touch()
     done = run("analyze", preds, "-o", tmp_path / "file")
     assert done.returncode == 2
-    assert "is a file: give -o a folder" in done.stderr
+    assert "is no folder: give -o one" in done.stderr
     assert done.stdout == ""
 
 
@@ -214,11 +217,10 @@ def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(preds):
 
 
 def test_a_closed_pipe_is_no_error(preds):
-    done = subprocess.run(
-        f"{COMMAND[0]} rules | head -1", shell=True, capture_output=True, text=True, timeout=60
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    assert done.stdout.startswith("rule")
+    command = f"{COMMAND[0]} analyze {preds} --json --permutations 10 | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "0\n"
+    assert done.stderr == ""
 
 
 def test_help_loads_no_heavy_module():
@@ -264,8 +266,3 @@ def test_every_command_is_documented():
         assert f"sabotage {name}" in readme, name
         assert f"sabotage {name}" in command.help, f"the help of {name} shows no example"
         assert run(name, "--help").returncode == 0
-
-
-def test_row_groups_of_roles_are_chunks(preds, tmp_path):
-    run("analyze", preds, "-o", tmp_path, "--permutations", 1)
-    assert pq.ParquetFile(tmp_path / "roles.parquet").metadata.num_rows == 900

@@ -68,9 +68,27 @@ def test_without_labels_the_split_that_gives_everyone_the_same_classes():
 
 
 def test_two_known_agents_in_one_name_are_two_readings():
-    names = [*BASE, "a_label", "a_p_b_label", "a_p_b_p_x"]
+    names = [*BASE, "a_label", "a_p_b", "a_p_b_p_x"]
     with pytest.raises(SabotageError, match="a_p_b_p_x could be the score of agent 'a' for class 'b_p_x' or"):
-        recognise(names, "t.csv")
+        recognise(names, "t.csv", agents=["a", "a_p_b"])
+
+
+def test_a_class_may_be_called_like_a_suffix():
+    found = names_of([*BASE, "v_label", "v_p_label", "v_p_no_label", "v_p_low_conf", "v_p_quality"])
+    assert list(found) == ["v"]
+    assert set(found["v"][3]) == {"label", "no_label", "low_conf", "quality"}
+    found = names_of([*BASE, "t_p_good", "t_p_quality", "v_p_good", "v_p_quality"])
+    assert {agent: set(part[3]) for agent, part in found.items()} == {key: {"good", "quality"} for key in "tv"}
+
+
+def test_a_label_that_could_be_a_score_is_two_readings_where_nothing_decides():
+    with pytest.raises(
+        SabotageError, match="t_p_label could be the label of agent 't_p' or the score of agent 't' for"
+    ):
+        recognise([*BASE, "t_p_label", "t_p_conf"], "t.csv")
+    names = [*BASE, "t_p_label", "t_p_conf", "v_p_label", "v_p_conf"]
+    assert set(names_of(names, agents=["t", "v"])["t"][3]) == {"label", "conf"}
+    assert names_of(names, agents=["t_p", "v_p"])["t_p"][:2] == ("t_p_label", "t_p_conf")
 
 
 def test_an_odd_p_column_is_no_agent():
@@ -97,10 +115,28 @@ def test_a_prediction_of_the_truth_is_no_agent_but_a_hint():
     assert "give --fused-label y_pred" in columns.warnings[0]
 
 
-def test_reserved_columns_are_nobodys():
-    columns = recognise([*BASE, "a_label", "film_label"], "t.csv", reserved=["film_label"])
+def test_reserved_columns_make_no_agent_and_take_nothing_from_one():
+    columns = recognise(
+        [*BASE, "a_label", "a_confidence", "film_label"], "t.csv", reserved=["film_label", "a_confidence"]
+    )
     assert [agent.name for agent in columns.agents] == ["a"]
+    assert columns.agents[0].confidence == "a_confidence"
     assert columns.ignored == ()
+
+
+def test_stray_p_columns_beside_agents_without_scores_are_no_agent():
+    columns = recognise([*BASE, "v_label", "f_label", "ttest_p_value", "mean_score_total"], "t.csv")
+    assert [agent.name for agent in columns.agents] == ["v", "f"]
+    assert columns.ignored == ("ttest_p_value", "mean_score_total")
+    assert len(columns.warnings) == 2
+
+
+def test_half_a_recorded_fusion_is_none():
+    names = [*BASE, "a_label", "a_p_x", "a_p_y", "fused_p_x"]
+    columns = recognise(names, "t.csv")
+    assert columns.fused_scores == {}
+    assert columns.ignored == ("fused_p_x",)
+    assert "no recorded decision without a label and scores of all classes" in columns.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +152,10 @@ def test_reserved_columns_are_nobodys():
         (["y", "z"], {}, "t.csv has no agent"),
         (["y", "voice_label"], {"agents": ["voise"]}, r"unknown agent 'voise' \(did you mean voice\?\)"),
         (["y", "a_label", "b_label"], {"agents": ["a", "a"]}, "names an agent twice"),
+        (["y", "a_label", "agent"], {}, "has a column agent, so it is long"),
+        (["y", "a_label"], {"fused_label": "y"}, "cannot be the recorded decision too"),
+        (["y", "a_label"], {"agents": []}, "--agents names no agent"),
+        (["y", "a_p_x", "a_p_z", "fused_p_x", "fusion_p_x"], {}, "could each be the fused score of x"),
         (["y", "a_label"], {"truth": "yy"}, r"no column 'yy' \(did you mean y\?\), given by --truth"),
         (["y", "a_label"], {"id": "clip"}, "no column 'clip', given by --id"),
     ],

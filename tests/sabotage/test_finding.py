@@ -15,7 +15,7 @@ def agent(name, saboteur, recoverable, threshold=0.7):
     )
 
 
-def shuffled(clean, mean, p, p2, flips, weights="reliability", n=10_000):
+def shuffled(clean, mean, p, p2, flips, n=10_000, n_blocks=1):
     return SimpleNamespace(
         clean=clean,
         broken_mean=mean,
@@ -24,6 +24,7 @@ def shuffled(clean, mean, p, p2, flips, weights="reliability", n=10_000):
         p_value_two_sided=p2,
         flip_rate=flips,
         n_permutations=n,
+        n_blocks=n_blocks,
         statistic="balanced_accuracy",
     )
 
@@ -151,6 +152,20 @@ def test_harmful_scores_are_said_to_mislead():
 def test_no_flip_is_a_count_of_shuffles_and_no_claim():
     found = sentences([agent("voice", 1, 1)], 5, 0.5, shuffled(0.5, 0.5, 1.0, 1.0, 0.0, n=1))
     assert found[2] == "No decision of weighted_mean changed in 1 shuffle of reliability across examples."
+
+
+def test_what_could_not_move_is_not_called_shuffled():
+    still = shuffled(0.5, 0.5, 1.0, 1.0, 0.0)
+    found = sentences([agent("voice", 1, 1)], 5, 0.5, still, rule="majority")
+    assert found[2] == "majority takes no reliability, so there was nothing to shuffle."
+    alone = shuffled(0.5, 0.5, 1.0, 1.0, 0.0, n_blocks=7442)
+    found = sentences([agent("voice", 1, 1)], 5, 0.5, alone)
+    assert found[2] == "Nothing could be shuffled: every block holds one example."
+
+
+def test_a_gap_in_the_last_bit_is_none():
+    found = sentences([agent("voice", 1, 1)], 5, 0.5, shuffled(0.5, 0.5 + 1e-16, 1.0, 1.0, 0.5))
+    assert "costs 0.00 points" in found[2]
 
 
 def test_nobody_sabotages():

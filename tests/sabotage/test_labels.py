@@ -33,6 +33,8 @@ def resolve(*columns, order=None):
         ((["1.0", "2"], [1, 2]), (1, 2)),
         (([1, 2], ["one", "1"]), ("1", "2", "one")),
         ((["01", "1"],), ("01", "1")),
+        ((["1.1", "1.10", "2"],), ("1.1", "1.10", "2")),
+        (([1.1, 2.0], ["1.1", "2"]), (1.1, 2)),
         (([0.5, 1.0],), (0.5, 1)),
         (([True, False],), (False, True)),
         (([True, False], ["true", "False"]), (False, True)),
@@ -84,7 +86,20 @@ def test_refused(column, order, says):
 def test_empty_texts_are_null_and_counted():
     book = LabelBook()
     assert book.encode(pa.array(["a", "", "", None]), "c", place).tolist() == [0, -1, -1, -1]
-    assert book.n_empty == {"c": 2}
+    assert book.n_null == {("c", ""): 2}
+
+
+def test_spellings_of_nothing_are_null_where_the_format_has_no_other():
+    book = LabelBook(frozenset({"NA"}))
+    assert book.encode(pa.array(["NA", "a", "NA", "null"]), "c", place).tolist() == [-1, 0, -1, 1]
+    assert book.n_null == {("c", "NA"): 2}
+
+
+def test_unsigned_dictionaries_and_unused_values():
+    values = pa.DictionaryArray.from_arrays(pa.array([0, 2, None], pa.uint32()), pa.array(["a", "b", "c"]))
+    book = LabelBook()
+    assert book.encode(values, "c", place).tolist() == [0, 1, -1]
+    assert book.resolve()[0] == ("a", "c")
 
 
 def test_look_alikes():

@@ -224,7 +224,9 @@ def test_an_interrupt_stops_the_threads_and_passes_on():
     ("options", "says"),
     [
         ({"statistic": "balanced_acuracy"}, "did you mean balanced_accuracy"),
-        ({"n_permutations": 0}, "at least 1: found 0"),
+        ({"n_permutations": 0}, "at least 1, at most 1,000,000,000: found 0"),
+        ({"n_permutations": 10**24}, "at most 1,000,000,000"),
+        ({"scheme": "single"}, "unknown scheme 'single'"),
         ({"seed": -1}, r"seed must lie in \[0, 2\^64\)"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"within": ["subject"]}, "keeps no column 'subject'"),

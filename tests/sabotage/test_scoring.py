@@ -20,7 +20,7 @@ def test_accuracies_are_scikit_learns(seed):
     truth = random.choice([0, 1, 2, 5], 200).astype(np.int32)  # classes 3 and 4 are not in the truth
     labels = np.where(random.random(200) < 0.6, truth, random.integers(-1, 6, 200)).astype(np.int32)
     present = np.unique(truth)
-    accuracy, balanced, macro_f1 = scoring.accuracies(scoring.confusion(truth, labels, 6))
+    accuracy, balanced, macro_f1 = scoring.accuracies(truth, labels, 6)
     assert accuracy == pytest.approx(metrics.accuracy_score(truth, labels), abs=1e-15)
     recall = metrics.recall_score(truth, labels, labels=present, average="macro", zero_division=0)
     assert balanced == pytest.approx(recall, abs=1e-15)
@@ -30,7 +30,7 @@ def test_accuracies_are_scikit_learns(seed):
 
 def test_balanced_accuracy_is_scikit_learns_where_nobody_abstains():
     panel = make_panel(300, 1, 4)
-    _, balanced, _ = scoring.accuracies(scoring.confusion(panel.truth, panel.labels[:, 0], 4))
+    _, balanced, _ = scoring.accuracies(panel.truth, panel.labels[:, 0], 4)
     assert balanced == pytest.approx(metrics.balanced_accuracy_score(panel.truth, panel.labels[:, 0]), abs=1e-15)
 
 
