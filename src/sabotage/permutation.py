@@ -1,11 +1,13 @@
 """The permutation test: freeze everything, shuffle reliability across examples, see whether decisions suffer."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import index
-from threading import Event
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from sabotage.fusion import Replay
 from sabotage.kernels import _core, fusing
 from sabotage.panel import Panel
 
-MOST = 10**9
+MOST = 10**9  # replicates: their statistics have to fit into memory
 COHORT = 64  # replicates that share one random stream a block; part of what a seed means
 STATISTICS = ("accuracy", "balanced_accuracy")
 TIE = 1e-12  # a broken statistic this close to the clean one counts as reaching it
@@ -102,7 +104,7 @@ class _Plan:
     weights: np.ndarray  # (n, M) by position
     truth: np.ndarray  # (n,) by position
     clean: np.ndarray  # (n,) by position
-    stop: Event
+    stop: list[bool]  # anything in it: stop; a list, since a signal handler may not wait for an Event's lock
 
     def batches(self, replicates: int) -> Iterator[slice]:
         """Cut a cohort into as many replicates as fit the cache."""
@@ -119,7 +121,7 @@ class _Plan:
         donors = np.empty((0, n), np.int32)
         _core.start_cohort(seed, cohort, self.starts, states, entries)
         for rows in self.batches(replicates):
-            if self.stop.is_set():
+            if self.stop:
                 break
             if len(donors) < rows.stop - rows.start:
                 donors = np.empty((rows.stop - rows.start, n), np.int32)
@@ -217,7 +219,7 @@ def permute(
             np.ascontiguousarray(replay.weights[order]),
             panel.truth[order],
             replay.decision.labels[order],
-            Event(),
+            [],
         )
         broken, n_flips = _run(plan, measure, n_permutations, seed, threads or usable_cpus(), progress)
 
@@ -285,9 +287,9 @@ def _run(
     n_cohorts = -(-n_permutations // COHORT)
     waiting: dict[Future[tuple[np.ndarray, np.ndarray]], int] = {}
     cohorts = iter(range(n_cohorts))
-    with ThreadPoolExecutor(threads) as pool:
+    with interrupt_stops(plan.stop), ThreadPoolExecutor(threads) as pool:
         try:
-            while True:
+            while not plan.stop:
                 # A few more than there are threads, so that none waits and results do not pile up.
                 for cohort in cohorts if len(waiting) < 2 * threads else ():
                     size = min(COHORT, n_permutations - cohort * COHORT)
@@ -307,9 +309,34 @@ def _run(
                     if progress is not None:
                         progress(done, n_permutations)
         except BaseException:
-            plan.stop.set()
+            plan.stop.append(True)
             raise
     return broken, n_flips
+
+
+@contextmanager
+def interrupt_stops(stop: list[bool]) -> Iterator[None]:
+    """Make Ctrl-C fill `stop` instead of raising, and raise KeyboardInterrupt at the end.
+
+    Raised anywhere, it could leave a lock of the pool taken for good, and the threads would wait for it: seen once in
+    some fifty interrupts.
+    """
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    interrupted: list[bool] = []
+
+    def remember(*_: object) -> None:
+        interrupted.append(True)
+        stop.append(True)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def usable_cpus() -> int:

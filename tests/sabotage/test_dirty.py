@@ -249,7 +249,7 @@ def test_enormous_scores_give_null_and_no_warning():
             table[name] = 1e308
     found = analyze(read_panel(table), n_permutations=3)
     assert found.agents[0].brier is None
-    assert "too large to be probabilities" in " ".join(found.notes)
+    assert "all 0 or too large" in " ".join(found.notes)
     found.to_json()
 
 
