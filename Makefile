@@ -15,28 +15,32 @@ help:
 	@echo "make packaging    install from an sdist, and editably, in empty environments"
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sabotage needs Python >= 3.11: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check "meson-python>=0.18" "meson>=1.3" ninja build
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sabotage needs Python >= 3.11: make PYTHON=python3.11 ...")'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check "meson-python>=0.18" "meson>=1.3" ninja build
 
 # Not editable: an editable install checks for a rebuild at every start of the command.
 $(VENV)/.installed: $(BIN)/python $(SOURCES)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation .
+	@echo "installing sabotage into $(VENV)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation .
 	@touch $@
 
 $(VENV)/.testing: pyproject.toml $(BIN)/python
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation ".[test]"
+	@echo "installing sabotage into $(VENV)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation ".[test]"
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.linting: pyproject.toml $(BIN)/python
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation ".[lint]"
+	@echo "installing sabotage into $(VENV)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation ".[lint]"
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	$(BIN)/sabotage demo -o demo-report
+	@$(BIN)/sabotage demo -o demo-report
 
 test: $(VENV)/.testing $(VENV)/.installed
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --quiet
 
 # mypy cannot look through the build's import hooks, so it checks what was installed.
 lint: $(VENV)/.linting $(VENV)/.installed
