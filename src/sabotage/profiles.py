@@ -153,7 +153,7 @@ def _profile(panel: Panel, roles: Roles, m: int, top_k: tuple[int, ...], notes: 
         notes.add(f"{name}: {n - len(confident):,} examples without a confidence are left out of its calibration")
     auroc_confidence = scoring.auroc(confident_right, confident)
     if sure.any() and auroc_confidence is None:
-        notes.add(f"{name} is always right or always wrong: its AUROC is null")
+        notes.add(f"{name} is always right or always wrong: auroc_confidence is null")
 
     reliability = panel.reliability[spoke, m]
     known = ~np.isnan(reliability)
@@ -163,7 +163,7 @@ def _profile(panel: Panel, roles: Roles, m: int, top_k: tuple[int, ...], notes: 
     if auroc_reliability is None:
         why = "no reliability" if not known.any() else "always right or always wrong where it has a reliability"
         notes.add(f"{name}: {why}, so auroc_reliability is null")
-    elif auroc_saboteur is None:
+    if auroc_saboteur is None:
         notes.add(f"{name} is never, or always, a saboteur: auroc_reliability_saboteur is null")
 
     top, calibration, n_scored, strays = _from_scores(panel, m, spoke, top_k, notes)

@@ -186,7 +186,7 @@ def plain(array: pa.Array, column: str, table: str) -> pa.Array:
             return plain(array.dictionary_decode(), column, table)
         return array
     if getattr(pa.types, "is_string_view", lambda _: False)(kind):
-        return array.cast(pa.large_string())
+        return pa.array(array.to_pylist(), pa.large_string())  # a cast would want pyarrow > 17
     if pa.types.is_float16(kind):
         return array.cast(pa.float32())
     if (

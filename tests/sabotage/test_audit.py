@@ -57,13 +57,14 @@ def test_the_contract():
 @given(panel=panels(recorded=True))
 def test_any_panel_gives_strict_json_and_a_reason_for_its_nulls(panel):
     found = loaded(analyze(panel, n_permutations=3))
-    notes = " ".join(found["notes"])
     for name, agent in found["agents"].items():
-        for field in ("ece", "auroc_confidence", "auroc_reliability", "brier", "saboteur_lift"):
-            if agent[field] is None:
-                assert name in notes, field
-    if found["decision"]["top_k"] is None:
-        assert "top_k" in notes
+        for field in [*(field for field in agent if agent[field] is None)]:
+            assert any(name in note and field in note for note in found["notes"]), (name, field)
+        if None in agent["rates"]["per_wrong_decision"].values():
+            assert "no decision is wrong: the rates per wrong decision are null" in found["notes"]
+    for field in ("top_k", "n_tied", "replay_agreement"):
+        if found["decision"][field] is None:
+            assert any(field in note for note in found["notes"]), field
 
 
 def test_the_same_input_gives_the_same_bytes_for_any_number_of_threads(tmp_path):

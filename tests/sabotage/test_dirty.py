@@ -83,7 +83,7 @@ def test_arrow_types_that_few_functions_know(tmp_path):
     views = table
     for name in ("y", "agent0_label", "agent1_label"):
         at = views.schema.get_field_index(name)
-        views = views.set_column(at, name, views[name].cast(pa.string()).cast(pa.string_view()))
+        views = views.set_column(at, name, pa.array(views[name].to_pylist(), pa.string_view()))
     at = views.schema.get_field_index("agent0_confidence")
     views = views.set_column(at, "agent0_confidence", views["agent0_confidence"].dictionary_encode())
     views = views.append_column("site", pa.nulls(60))

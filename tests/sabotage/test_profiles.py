@@ -67,7 +67,7 @@ def test_every_null_has_its_reason():
     assert second.auroc_confidence is None
     assert "agent0: no confidence, so mean_confidence, ece, auroc_confidence and aurc are null" in notes
     assert "agent0: no reliability, so auroc_reliability is null" in notes
-    assert "agent1 is always right or always wrong: its AUROC is null" in notes
+    assert "agent1 is always right or always wrong: auroc_confidence is null" in notes
 
 
 def test_labels_that_are_not_the_argmax_are_counted():

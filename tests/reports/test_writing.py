@@ -1,0 +1,62 @@
+"""The output folder: row groups, harmless names, and nothing half-written."""
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from builders import make_panel
+from sabotage.reports.writing import FILES, check_folder, write_audit
+
+from sabotage import Panel, SabotageError, analyze
+
+
+def renamed(panel: Panel, agents) -> Panel:
+    return Panel(**({name: getattr(panel, name) for name in panel.__dataclass_fields__} | {"agents": agents}))
+
+
+@pytest.fixture
+def audit():
+    return analyze(make_panel(100, 2, 3), n_permutations=5)
+
+
+def test_roles_are_written_in_row_groups_of_chunks(audit, tmp_path, monkeypatch):
+    monkeypatch.setattr("sabotage.panel.CHUNK_ROWS", 32)
+    write_audit(audit, tmp_path)
+    written = pq.ParquetFile(tmp_path / "roles.parquet")
+    assert [written.metadata.row_group(k).num_rows for k in range(written.num_row_groups)] == [64, 64, 64, 8]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "roles.parquet"), audit.roles)
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_quoted(tmp_path):
+    audit = analyze(renamed(make_panel(30, 2, 3), ("=cmd()", "-1+1")), n_permutations=0)
+    write_audit(audit, tmp_path)
+    assert pd.read_csv(tmp_path / "profiles.csv")["agent"].tolist() == ["'=cmd()", "'-1+1"]
+
+
+@pytest.mark.parametrize("broken", ["write_roles", "write_profiles"])
+def test_a_failure_leaves_the_folder_as_it_was(audit, tmp_path, monkeypatch, broken):
+    (tmp_path / "audit.json").write_text("old")
+
+    def fail(audit, path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"sabotage.reports.writing.{broken}", fail)
+    with pytest.raises(SabotageError, match="cannot be written: No space left on device"):
+        write_audit(audit, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.json"]
+    assert (tmp_path / "audit.json").read_text() == "old"
+
+
+def test_folders_are_checked_beforehand(tmp_path):
+    check_folder(str(tmp_path / "a" / "b"))
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "file").touch()
+    (tmp_path / "out" / FILES[0]).mkdir(parents=True)
+    for folder, says in (
+        ("", "an empty name is no folder"),
+        (str(tmp_path / "file"), "is no folder"),
+        (str(tmp_path / "out"), "audit.json is a folder: give -o another place"),
+        (str(tmp_path / ("x" * 300)), "cannot be a folder: File name too long"),
+    ):
+        with pytest.raises(SabotageError, match=says):
+            check_folder(folder)
