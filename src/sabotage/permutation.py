@@ -112,12 +112,12 @@ class _Plan:
         for start in range(0, replicates, step):
             yield slice(start, min(start + step, replicates))
 
-    def run_cohort(self, seed: int, cohort: int, replicates: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return hits by class (replicates, C) and flips (replicates,) of one cohort, as integers."""
+    def run_cohort(self, seed: int, cohort: int, replicates: int) -> np.ndarray:
+        """Return the hits by class and, last, the flips of one cohort: ndarray of shape (replicates, C + 1), int64."""
         n, n_classes = len(self.order), self.replay.panel.n_classes
         states = np.empty((len(self.starts) - 1, 4), np.uint64)
         entries = np.empty(n, np.int32)
-        hits, flips = np.zeros((replicates, n_classes), np.int64), np.zeros(replicates, np.int64)
+        counts = np.zeros((replicates, n_classes + 1), np.int64)
         donors = np.empty((0, n), np.int32)
         _core.start_cohort(seed, cohort, self.starts, states, entries)
         for rows in self.batches(replicates):
@@ -136,10 +136,9 @@ class _Plan:
                 self.truth,
                 self.clean,
                 part,
-                hits[rows],
-                flips[rows],
+                counts[rows],
             )
-        return hits, flips
+        return counts
 
 
 def permute(
@@ -285,7 +284,7 @@ def _run(
     broken = np.empty(n_permutations)
     n_flips = done = 0
     n_cohorts = -(-n_permutations // COHORT)
-    waiting: dict[Future[tuple[np.ndarray, np.ndarray]], int] = {}
+    waiting: dict[Future[np.ndarray], int] = {}
     cohorts = iter(range(n_cohorts))
     with interrupt_stops(plan.stop), ThreadPoolExecutor(threads) as pool:
         try:
@@ -301,11 +300,11 @@ def _run(
                 # Short waits: on some platforms an untimed one would not notice Ctrl-C.
                 for future in wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED).done:
                     cohort = waiting.pop(future)
-                    hits, flips = future.result()
+                    counts = future.result()
                     start = cohort * COHORT
-                    broken[start : start + len(hits)] = [measure(row) for row in hits]
-                    n_flips += int(flips.sum())
-                    done += len(hits)
+                    broken[start : start + len(counts)] = [measure(hits) for hits in counts[:, :-1]]
+                    n_flips += int(counts[:, -1].sum())
+                    done += len(counts)
                     if progress is not None:
                         progress(done, n_permutations)
         except BaseException:

@@ -42,15 +42,15 @@ def test_permuted_counts_are_those_of_fusing_each_replicate(rule, steps):
     donors = np.stack([random.permutation(40) for _ in range(9)]).astype(np.int32)
     weights, truth = np.ascontiguousarray(ready.weights[order]), panel.truth[order]
     clean = ready.decision.labels[order]
-    hits, flips = np.zeros((9, 5), np.int64), np.zeros(9, np.int64)
-    fusing.count_permuted(ready.kind, ready.evidence, ready.spoken, weights, order, truth, clean, donors, hits, flips)
+    counts = np.zeros((9, 6), np.int64)
+    fusing.count_permuted(ready.kind, ready.evidence, ready.spoken, weights, order, truth, clean, donors, counts)
     for r in range(9):
         moved = np.empty_like(weights)
         moved[order] = weights[donors[r]]
         labels = ready.decide_labels(moved)
         right = labels == panel.truth
-        np.testing.assert_array_equal(hits[r], np.bincount(panel.truth[right], minlength=5))
-        assert flips[r] == np.count_nonzero(labels != ready.decision.labels)
+        np.testing.assert_array_equal(counts[r, :5], np.bincount(panel.truth[right], minlength=5))
+        assert counts[r, 5] == np.count_nonzero(labels != ready.decision.labels)
 
 
 def test_kernels_have_one_signature_each():

@@ -1,6 +1,6 @@
 """Agreement against scikit-learn, statsmodels, DESlib, a published example and brute force."""
 
-import naive
+import naive_measures
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -64,16 +64,16 @@ def test_missing_agents_are_the_oracles():
     panel = make_panel(60, 4, 3, seed=3, missing=0.4)
     found = measure_agreement(panel)
     rows = [[None if label < 0 else int(label) for label in row] for row in panel.labels]
-    assert found.krippendorff_alpha == pytest.approx(naive.krippendorff(rows), abs=1e-12)
+    assert found.krippendorff_alpha == pytest.approx(naive_measures.krippendorff(rows), abs=1e-12)
     whole = [row for row in rows if None not in row]
     assert found.n_fleiss == len(whole)
-    assert found.fleiss_kappa == pytest.approx(naive.fleiss(whole, 3), abs=1e-12)
+    assert found.fleiss_kappa == pytest.approx(naive_measures.fleiss(whole, 3), abs=1e-12)
     pair = found.pairs[0]
     both = [(row[0], row[1], int(y)) for row, y in zip(rows, panel.truth, strict=True) if None not in row[:2]]
     first, second, truth = map(list, zip(*both, strict=True))
     assert pair.n == len(both)
-    assert pair.cohen_kappa == pytest.approx(naive.cohen_kappa(first, second), abs=1e-12)
-    assert pair.q_statistic == pytest.approx(naive.q_statistic(first, second, truth), abs=1e-12)
+    assert pair.cohen_kappa == pytest.approx(naive_measures.cohen_kappa(first, second), abs=1e-12)
+    assert pair.q_statistic == pytest.approx(naive_measures.q_statistic(first, second, truth), abs=1e-12)
 
 
 def test_what_cannot_be_had_is_none():

@@ -1,6 +1,7 @@
 """Profiles and bounds against the oracle and scikit-learn."""
 
 import naive
+import naive_measures
 import numpy as np
 import pytest
 from builders import make_panel, panels, to_naive
@@ -29,8 +30,8 @@ def test_a_profile_is_over_the_examples_on_which_the_agent_spoke():
     assert profile.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(truth, labels), abs=1e-12)
     assert profile.auroc_confidence == metrics.roc_auc_score(right, confidence)
     assert profile.log_loss == pytest.approx(metrics.log_loss(truth, scores, labels=range(5)), rel=1e-9)
-    assert profile.brier == pytest.approx(naive.brier(truth.tolist(), scores.tolist()), rel=1e-12)
-    assert profile.ece == pytest.approx(naive.ece(right.tolist(), confidence.tolist(), 15), abs=1e-12)
+    assert profile.brier == pytest.approx(naive_measures.brier(truth.tolist(), scores.tolist()), rel=1e-12)
+    assert profile.ece == pytest.approx(naive_measures.ece(right.tolist(), confidence.tolist(), 15), abs=1e-12)
     assert profile.mean_confidence == pytest.approx(confidence.mean())
     for k in (1, 2, 3):
         expected = metrics.top_k_accuracy_score(truth, scores, k=k, labels=range(5))
