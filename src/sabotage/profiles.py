@@ -14,6 +14,8 @@ from sabotage.roles import CONTRIBUTOR, NULL, ROLES, SABOTEUR, Roles
 if TYPE_CHECKING:
     import pandas as pd
 
+OFF_ONE = 1e-3  # by which class scores may miss a sum of 1, as rounded ones do
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -226,7 +228,7 @@ def _from_scores(
         notes.add(f"{name} has no class scores: top_k, brier and log_loss are null")
         return nothing, None, 0, 0
     within = np.zeros(len(top_k), np.int64)
-    n_scored = strays = 0
+    n_scored = strays = unscaled = 0
     whole = True
     for part in chunks(len(spoke), panel.n_classes):
         rows = spoke[part]
@@ -236,6 +238,8 @@ def _from_scores(
         if not len(rows):
             continue
         whole = whole and bool(known.all())
+        with np.errstate(over="ignore"):
+            unscaled += int((np.abs(np.nansum(scores, axis=1) - 1) > OFF_ONE).sum())
         scores = np.where(known, scores, -np.inf)
         truth = panel.truth[rows]
         rank = rank_of(truth, scores)
@@ -258,6 +262,11 @@ def _from_scores(
     if calibration is None:
         notes.add(
             f"{name}: some class scores are negative, all 0 or too large, no probabilities: brier and log_loss are null"
+        )
+    elif unscaled:
+        notes.add(
+            f"{name}: on {unscaled:,} of {n_scored:,} examples its class scores do not sum to 1: brier and log_loss"
+            f" are of scores divided by their sum"
         )
     return top, calibration, n_scored, strays
 

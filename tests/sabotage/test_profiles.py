@@ -71,6 +71,17 @@ def test_every_null_has_its_reason():
     assert "agent1 is always right or always wrong: auroc_confidence is null" in notes
 
 
+def test_scores_that_do_not_sum_to_one_are_counted():
+    panel = make_panel(60, 2, 4)
+    panel.scores[:9, 1] *= 0.5
+    (_, second), notes = profiles_of(panel)
+    assert "agent1: on 9 of 60 examples its class scores do not sum to 1: brier and log_loss are of scores" in " ".join(
+        notes
+    )
+    assert not any("agent0" in note for note in notes)
+    assert second.log_loss == profiles_of(make_panel(60, 2, 4))[0][1].log_loss
+
+
 def test_labels_that_are_not_the_argmax_are_counted():
     panel = make_panel(60, 2, 4)
     panel.labels[:7, 1] = (panel.labels[:7, 1] + 1) % 4
