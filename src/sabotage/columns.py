@@ -103,11 +103,9 @@ def recognise(
     free = [name for name in names if name not in taken]
     asked = set(agents or ())
 
-    drafts = _labelled(free, table, asked)
+    drafts = _without(_labelled(free, table, asked), reserved, asked)
     warnings = _add_scores(drafts, free, table, asked)
-    for name, draft in list(drafts.items()):
-        if name not in asked and set(reserved).issuperset([*draft.single.values(), *draft.scores.values()]):
-            del drafts[name]
+    drafts = _without(drafts, reserved, asked)
     taken |= set(reserved)
     fused_scores: dict[str, str] = {}
     for draft in [drafts.pop(name) for name in FUSED if name in drafts]:
@@ -189,12 +187,12 @@ def _labelled(names: Sequence[str], table: str, asked: set[str]) -> dict[str, _D
     plain = {agent for name, _, agent in parts if not _splits(name)}
     scored = {_splits(name)[0][0] for name in names if len(_splits(name)) == 1 and _part(name, asked) is None}
     sure = asked | set(FUSED) | plain | scored
+    owners = {agent for name in names for agent, _ in _splits(name)}
     drafts: dict[str, _Draft] = {}
     for name, part, agent in parts:
         splits = _splits(name)
         scores = [split for split in splits if split[0] in sure]
-        has_scores = any(agent == other for column in names if column != name for other, _ in _splits(column))
-        if splits and bool(scores) == (agent in sure or has_scores):
+        if splits and bool(scores) == (agent in sure or agent in owners):
             readings = f"the {part} of agent {agent!r} or {_reading(*(scores or splits)[0])}"
             raise SabotageError(f"{table}: {name} could be {readings}: say who the agents are with --agents")
         if scores:
@@ -206,6 +204,16 @@ def _labelled(names: Sequence[str], table: str, asked: set[str]) -> dict[str, _D
             )
         draft.single[part] = name
     return drafts
+
+
+def _without(drafts: dict[str, _Draft], reserved: Sequence[str], asked: set[str]) -> dict[str, _Draft]:
+    """Leave out the agents that only reserved columns would make."""
+    other = set(reserved)
+    return {
+        name: draft
+        for name, draft in drafts.items()
+        if name in asked or not other.issuperset([*draft.single.values(), *draft.scores.values()])
+    }
 
 
 def _part(name: str, asked: set[str]) -> Any:
@@ -244,11 +252,13 @@ def _add_scores(drafts: dict[str, _Draft], names: Sequence[str], table: str, ask
             _claim(drafts, *mine[0], name, table)
         elif splits and name not in singles:
             unclaimed[name] = splits
-    spoken = [draft for draft in drafts.values() if draft.name not in FUSED]
-    labelled = {tuple(sorted(draft.scores)) for draft in spoken if draft.scores}
+    shown = [
+        draft for draft in drafts.values() if draft.name not in FUSED and ("label" in draft.single or draft.scores)
+    ]
+    labelled = {tuple(sorted(draft.scores)) for draft in shown if draft.scores}
     warnings = []
     for agent, scores in _consistent_split(unclaimed, table, labelled).items():
-        if spoken and tuple(sorted(scores)) not in labelled:
+        if shown and tuple(sorted(scores)) not in labelled:
             plural = "s" if len(scores) > 1 else ""
             warnings.append(
                 f"{listed(scores.values())} ignored: read as class scores of {agent}, but its class{plural and 'es'}"

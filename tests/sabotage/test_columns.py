@@ -131,6 +131,13 @@ def test_stray_p_columns_beside_agents_without_scores_are_no_agent():
     assert len(columns.warnings) == 2
 
 
+def test_agents_of_scores_alone_stand_beside_odd_columns():
+    names = [*BASE, "film_label", "clip_quality", "a_p_x", "a_p_y", "b_p_x", "b_p_y"]
+    columns = recognise(names, "t.csv", reserved=["film_label"])
+    assert [agent.name for agent in columns.agents] == ["a", "b"]
+    assert columns.ignored == ("clip_quality",)
+
+
 def test_half_a_recorded_fusion_is_none():
     names = [*BASE, "a_label", "a_p_x", "a_p_y", "fused_p_x"]
     columns = recognise(names, "t.csv")
