@@ -381,8 +381,9 @@ class Panel:
 
 
 def _inside(values: np.ndarray, low: float, high: float) -> bool:
-    known = values[~np.isnan(values)]
-    return bool(np.all((known >= low) & (known <= high) & (known < np.inf)))
+    """Whether all values but NaN are finite and in [low, high]."""
+    least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    return bool(np.isnan(least) or (low <= least and most <= high and most < np.inf))
 
 
 def _plain(values: Any) -> Any:

@@ -1,5 +1,6 @@
 """Tables of any format as one thing: a list of columns that is read in batches, through pyarrow."""
 
+import contextlib
 import csv
 import gzip
 import json
@@ -9,6 +10,8 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
 from typing import IO, Any
 
 import numpy as np
@@ -17,7 +20,7 @@ import pyarrow as pa
 from sabotage.errors import SabotageError, listed, unknown
 
 # Rows at a time: what a batch of scores takes fits the second-level cache, and more rows were not faster.
-BATCH_ROWS = 8192
+BATCH_ROWS = 16_384
 CLASSES = b"sabotage_classes"  # key of the metadata
 FORMATS = ("arrow", "csv", "parquet")
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".feather": "arrow", ".arrow": "arrow", ".ipc": "arrow"}
@@ -30,8 +33,9 @@ MAGIC = {b"PAR1": "parquet", b"ARRO": "arrow", b"FEA1": "arrow"}
 class Source:
     """A table that has not been read yet.
 
-    `batches(columns, texts, numbers)` yields record batches of those columns in file order; `texts` and `numbers` say
-    which of them a format without types (csv) should read as texts and as float64.
+    `batches(columns, texts, numbers)` yields record batches of those columns in file order. `texts` are those with few
+    different values, which may come as dictionaries, and in a format without types (csv) come as texts, as `numbers`
+    come as float64.
     """
 
     name: str
@@ -141,13 +145,54 @@ def _guarded(batches: Iterator[pa.RecordBatch], name: str, format: str) -> Itera
 def _parquet(path: str, name: str) -> Source:
     import pyarrow.parquet as pq
 
-    # Buffered, not prefetched: whole column chunks in memory would double what reading takes.
-    file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
+    def opened(labels: Sequence[str]) -> pq.ParquetFile:
+        # Buffered, not prefetched: whole column chunks in memory would double what reading takes. Labels come as the
+        # dictionaries that the file holds them in: to make them anew took longer than to decode everything else.
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16, read_dictionary=list(labels))
+
+    file = opened([])
+    schema = file.schema_arrow
 
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        return _guarded(file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)), name, "parquet")
+        kinds = {column: schema.field(column).type for column in texts}
+        labels = [c for c, kind in kinds.items() if pa.types.is_string(kind) or pa.types.is_large_string(kind)]
+        part = opened(labels).iter_batches(batch_size=BATCH_ROWS, columns=list(columns))
+        return _guarded(_ahead(part), name, "parquet")
 
-    return Source(name, path, "parquet", file.schema_arrow, file.metadata.num_rows, batches)
+    return Source(name, path, "parquet", schema, file.metadata.num_rows, batches)
+
+
+def _ahead(batches: Iterator[pa.RecordBatch], depth: int = 4) -> Iterator[pa.RecordBatch]:
+    """Decode the next batches in a thread of its own while the last one is used."""
+    waiting: Queue[pa.RecordBatch | BaseException | None] = Queue(depth)
+    gone = Event()
+
+    def put(item: pa.RecordBatch | BaseException | None) -> None:
+        while not gone.is_set():
+            with contextlib.suppress(Full):
+                waiting.put(item, timeout=0.1)
+                return
+
+    def decode() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if gone.is_set():
+                    return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = Thread(target=decode, daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        gone.set()
+        thread.join()
 
 
 def _arrow(path: str, name: str) -> Source:

@@ -179,10 +179,16 @@ class Reader:
         columns = self.columns
         everyone = (*columns.agents, *columns.others)
         texts = [columns.truth, *(agent.label for agent in everyone if agent.label is not None)]
-        texts += [column for column in (columns.fused_label, columns.id) if column is not None]
+        texts += [columns.fused_label] if columns.fused_label is not None else []
+        if self.source.format == "csv" and columns.id is not None:
+            texts.append(columns.id)  # so that "007" stays as it is
         numbers = [column for agent in columns.agents for column in agent.columns if column != agent.label]
         numbers += columns.fused_scores.values()
-        others = [*self.kept, *(condition.column for condition in self.conditions)]
+        others = [
+            *([columns.id] if columns.id is not None else []),
+            *self.kept,
+            *(condition.column for condition in self.conditions),
+        ]
         others += ["split"] if self.split is not None else []
         wanted = list(dict.fromkeys([*texts, *numbers, *others]))
         batches = self.source.batches(wanted, texts, numbers)
