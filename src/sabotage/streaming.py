@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,10 @@ COMPARE: dict[str, Callable[..., Any]] = {
     "<": pc.less,
     ">": pc.greater,
 }
+
+
+# Batches of examples, their row numbers in the table, and the codes of their truth.
+Examples = Generator[tuple[pa.RecordBatch, np.ndarray, np.ndarray], None, None]
 
 
 @dataclass(frozen=True)
@@ -142,22 +146,23 @@ class Reader:
         ids: list[pa.Array] = []
         kept: dict[str, list[pa.Array]] = {name: [] for name in self.kept}
         n = 0
-        for batch, rows, truth in batches:
-            part = slice(n, n + len(rows))
-            n += len(rows)
-            raw.truth[part], raw.rows[part] = truth, rows
-            ids.append(batch[columns.id] if columns.id is not None else pa.array(rows))
-            for name, arrays in kept.items():
-                arrays.append(batch[name])
-            for m, agent in enumerate(columns.agents):
-                self._read_agent(raw, part, m, agent, batch, rows)
-            for agent in columns.others:  # their labels are classes all the same
-                if agent.label is not None:
-                    self._codes(batch, agent.label, rows)
-            if columns.fused_label is not None:
-                raw.fused[part] = self._codes(batch, columns.fused_label, rows)
-            if raw.fused_scores is not None:
-                self._read_scores(batch, columns.fused_scores, rows, raw.fused_scores[part])
+        with contextlib.closing(batches):  # also after an error: decoding may go on in a thread
+            for batch, rows, truth in batches:
+                part = slice(n, n + len(rows))
+                n += len(rows)
+                raw.truth[part], raw.rows[part] = truth, rows
+                ids.append(batch[columns.id] if columns.id is not None else pa.array(rows))
+                for name, arrays in kept.items():
+                    arrays.append(batch[name])
+                for m, agent in enumerate(columns.agents):
+                    self._read_agent(raw, part, m, agent, batch, rows)
+                for agent in columns.others:  # their labels are classes all the same
+                    if agent.label is not None:
+                        self._codes(batch, agent.label, rows)
+                if columns.fused_label is not None:
+                    raw.fused[part] = self._codes(batch, columns.fused_label, rows)
+                if raw.fused_scores is not None:
+                    self._read_scores(batch, columns.fused_scores, rows, raw.fused_scores[part])
         self._require_rows(n)
         return Raw(
             raw.truth[:n],
@@ -174,7 +179,7 @@ class Reader:
 
     # ---- rows ----
 
-    def _open(self) -> tuple[int, Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]]:
+    def _open(self) -> tuple[int, Examples]:
         """Return the number of rows of the table, and its examples in batches."""
         columns = self.columns
         everyone = (*columns.agents, *columns.others)
@@ -200,7 +205,7 @@ class Reader:
             raise SabotageError(f"{self.source.name} has no rows")
         return n_rows, self._examples(_given_back(parsed))
 
-    def _examples(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
+    def _examples(self, batches: Iterator[pa.RecordBatch]) -> Examples:
         """Yield the examples of each batch, their row numbers in the table, and the codes of their truth."""
         for batch in batches:
             columns = [plain(batch[name], name, self.source.name) for name in batch.schema.names]

@@ -1,5 +1,7 @@
 """What cannot be understood ends in one sentence that names file, column and row, and says what would do."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -237,3 +239,11 @@ def test_a_label_column_of_mixed_things():
     table.loc[41, "voice_label"] = 3
     with pytest.raises(SabotageError, match="column voice_label of the DataFrame mixes types"):
         read_panel(table)
+
+
+def test_an_error_stops_the_thread_that_decodes(tmp_path):
+    table = pd.concat([frame()] * 2000, ignore_index=True).assign(id=range(100_000))
+    table.loc[0, "voice_confidence"] = 7.0
+    before = threading.active_count()
+    refused(table, tmp_path, "found 7.0 in row 0")
+    assert threading.active_count() == before
