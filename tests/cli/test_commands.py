@@ -104,6 +104,12 @@ def test_permute_and_profile_are_parts_of_analyze(preds):
         assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+def test_every_table_names_its_agents_at_80_columns(preds):
+    lines = run("profile", preds).stdout.splitlines()
+    for agent in ("agent0", "agent1", "agent2"):
+        assert sum(line.startswith(agent) for line in lines) == 3
+
+
 def test_rules_lists_every_rule():
     from sabotage.rules import RULES
 
