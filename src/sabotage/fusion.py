@@ -82,17 +82,17 @@ class Replay:
     def weights(self) -> np.ndarray:
         """Weights as observed: ndarray of shape (n, M)."""
         q = self.panel.confidence if self.rule.weight == "confidence" else self.panel.reliability
-        return self.weigh(q, self.spoken)
+        return self.weigh(q)
 
     @cached_property
     def decision(self) -> Decision:
         """The decisions as observed."""
         return self.decide(self.weights)
 
-    def weigh(self, q: np.ndarray, spoken: np.ndarray) -> np.ndarray:
-        """Turn reliabilities (k, M) into weights (k, M) of the agents that speak."""
+    def weigh(self, q: np.ndarray) -> np.ndarray:
+        """Turn reliabilities (n, M) into weights (n, M) of the agents that speak."""
         weights = np.empty(q.shape)
-        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, np.ascontiguousarray(q), spoken, weights)
+        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, np.ascontiguousarray(q), self.spoken, weights)
         return weights
 
     def decide(self, weights: np.ndarray, keep_scores: bool = False) -> Decision:
@@ -126,8 +126,8 @@ class Replay:
         """
         spoken = self.spoken.copy()
         spoken[:, agent] = -1
-        q = self.panel.confidence if self.rule.weight == "confidence" else self.panel.reliability
-        return replace(self, spoken=spoken).decide_labels(self.weigh(q, spoken))
+        rest = replace(self, spoken=spoken)
+        return rest.decide_labels(rest.weights)
 
     def decide_labels(self, weights: np.ndarray) -> np.ndarray:
         """Decide every example under the weights (n, M), labels alone: ndarray of shape (n,), int32."""

@@ -206,7 +206,7 @@ def permute(
         return measure(np.bincount(panel.truth[labels == panel.truth], minlength=panel.n_classes))
 
     clean = measure_labels(replay.decision.labels)
-    uniform = replay.weigh(np.ones_like(panel.reliability), replay.spoken)
+    uniform = replay.weigh(np.ones_like(panel.reliability))
     if not replay.rule.uses_reliability:
         broken, n_flips = np.full(n_permutations, clean), 0
         uniform = replay.weights

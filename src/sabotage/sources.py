@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from sabotage.errors import SabotageError, listed, unknown
 
-# Rows at a time: what a batch of scores takes fits the second-level cache, and more rows were not faster.
+# Rows at a time: half as many took longer, twice as many were not faster.
 BATCH_ROWS = 16_384
 CLASSES = b"sabotage_classes"  # key of the metadata
 FORMATS = ("arrow", "csv", "parquet")
@@ -111,9 +111,7 @@ def _open_path(path: str, format: str | None) -> Source:
     opener = {"parquet": _parquet, "arrow": _arrow, "csv": _csv}[format]
     try:
         return opener(path, name)
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        raise _unreadable(name, format, error) from None
-    except csv.Error as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error, csv.Error) as error:
         raise _unreadable(name, format, error) from None
     except UnicodeDecodeError:
         raise SabotageError(NOT_UTF8.format(name=name)) from None
@@ -147,7 +145,7 @@ def _parquet(path: str, name: str) -> Source:
 
     def opened(labels: Sequence[str]) -> pq.ParquetFile:
         # Buffered, not prefetched: whole column chunks in memory would double what reading takes. Labels come as the
-        # dictionaries that the file holds them in: to make them anew took longer than to decode everything else.
+        # dictionaries that the file holds them in: made anew, they took a sixth of the time of reading.
         return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16, read_dictionary=list(labels))
 
     file = opened([])
@@ -255,12 +253,9 @@ def _frame(frame: Any) -> Source:
     names = [str(column) for column in frame.columns]
     schema = pa.schema([(column, pa.null()) for column in names])  # types are asked of the batches
 
-    def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        arrays = {column: _column(frame.iloc[:, names.index(column)], column) for column in columns}
-        yield from pa.table(arrays).to_batches(max_chunksize=BATCH_ROWS)
-
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        return read(columns)
+        arrays = {column: _column(frame.iloc[:, names.index(column)], column) for column in columns}
+        return iter(pa.table(arrays).to_batches(max_chunksize=BATCH_ROWS))
 
     return Source("the DataFrame", None, "memory", schema, len(frame), batches)
 
