@@ -12,6 +12,7 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.errors import SabotageError
+from sabotage.exact import FEWEST_CLUSTERS
 from sabotage.files import sha256
 from sabotage.finding import find
 from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
@@ -394,10 +395,17 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
         notes.add("one replicate has no spread: broken_sd and monte_carlo_error are null")
     if permutation.n_blocks == panel.n_examples:
         notes.add("every block holds one example: reliability had nowhere to go")
-    notes.add(
-        "exact_mean, exact_sd, gap_u, gap_se, gap_interval, n_clusters and verdict are null: this version does not"
-        " compute them"
-    )
+    if permutation.moments is None:
+        notes.add(
+            f"exact_mean, exact_sd, gap_u, gap_se, gap_interval and n_clusters are null: {permutation.why_no_moments}"
+        )
+    elif permutation.moments.gap_interval is None:
+        notes.add(
+            f"gap_interval is null: {permutation.moments.n_clusters} clusters are too few, {FEWEST_CLUSTERS} are needed"
+        )
+        if permutation.moments.gap_se is None:
+            notes.add("gap_se is null: one cluster has no spread")
+    notes.add("verdict is null: this version does not give one")
 
 
 def _note_agreement(agreement: PanelAgreement, notes: Notes) -> None:

@@ -51,6 +51,13 @@ class Decision:
     winnable: np.ndarray | None
     scores: np.ndarray | None = None
 
+    def hits(self, truth: np.ndarray, top: int = 0) -> np.ndarray:
+        """Whether the truth (n,) was decided for, or with `top` > 0 covered by that many best classes: (n,) bool."""
+        if top == 0:
+            return self.labels == truth
+        assert self.truth_rank is not None  # a replayed decision has ranks
+        return self.truth_rank < top
+
     def __repr__(self) -> str:
         none = int(np.count_nonzero(self.labels < 0))
         return f"Decision({self.source}, rule={self.rule}, {len(self.labels):,} examples, {none:,} without one)"
@@ -78,6 +85,11 @@ class Replay:
             return fusing.SELECT
         return fusing.VOTE if self.rule.evidence == "votes" else fusing.SUM
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether a score is a sum over agents of weight times evidence, however the weights come about."""
+        return not self.rule.selects
+
     @cached_property
     def weights(self) -> np.ndarray:
         """Weights as observed: ndarray of shape (n, M)."""
@@ -89,10 +101,11 @@ class Replay:
         """The decisions as observed."""
         return self.decide(self.weights)
 
-    def weigh(self, q: np.ndarray) -> np.ndarray:
-        """Turn reliabilities (n, M) into weights (n, M) of the agents that speak."""
+    def weigh(self, q: np.ndarray, spoken: np.ndarray | None = None) -> np.ndarray:
+        """Turn reliabilities (n, M) into weights (n, M) of the agents that speak, the replay's own unless given."""
         weights = np.empty(q.shape)
-        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, np.ascontiguousarray(q), self.spoken, weights)
+        spoken = self.spoken if spoken is None else spoken
+        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, np.ascontiguousarray(q), spoken, weights)
         return weights
 
     def decide(self, weights: np.ndarray, keep_scores: bool = False) -> Decision:
@@ -108,7 +121,7 @@ class Replay:
             fusing.fuse(self.kind, self._evidence(rows), spoken, weights[rows], labels[rows], scores)
             counted = scores
             if self.rule.needs == "candidates":  # only listed classes count
-                counted = np.where(self._is_listed(rows), scores, -np.inf)
+                counted = np.where(self.is_listed(rows), scores, -np.inf)
             rank[rows] = rank_of(truth, counted)
             out = (labels[rows] < 0) | (counted[np.arange(len(truth)), truth] == -np.inf)
             rank[rows][out] = panel.n_classes
@@ -140,7 +153,7 @@ class Replay:
     def _evidence(self, rows: slice) -> np.ndarray:
         return self.evidence if self.evidence.shape[0] == 1 < self.panel.n_examples else self.evidence[rows]
 
-    def _is_listed(self, rows: slice) -> np.ndarray:
+    def is_listed(self, rows: slice) -> np.ndarray:
         """Which classes some speaking agent lists: ndarray of shape (k, C), bool."""
         known = ~np.isnan(_candidates(self.panel, rows))
         return (known & (self.spoken[rows] >= 0)[:, :, None]).any(axis=1)

@@ -1,29 +1,28 @@
 """The permutation test: freeze everything, shuffle reliability across examples, see whether decisions suffer."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from operator import index
 from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
 
-from sabotage import scoring
+from sabotage.engines import COHORT, SCHEMES, Engine, make_engine
 from sabotage.errors import SabotageError, unknown
+from sabotage.exact import MOST_PAIRS, Moments, count_pairs, moments, sum_pairs, unmoved
 from sabotage.fusion import Replay
-from sabotage.kernels import _core, fusing
 from sabotage.panel import Panel
+from sabotage.planning import Plan, make_plan
 
 MOST = 10**9  # replicates: their statistics have to fit into memory
-COHORT = 64  # replicates that share one random stream a block; part of what a seed means
-STATISTICS = ("accuracy", "balanced_accuracy")
+STATISTICS = ("accuracy", "balanced_accuracy", "top_2", "top_3")
 TIE = 1e-12  # a broken statistic this close to the clean one counts as reaching it
-# Donor indices at a time, a thread: few enough for the cache, enough replicates to read the evidence seldom.
-DONORS = 1 << 21
 
 Progress = Callable[[int, int], None]
 
@@ -34,9 +33,9 @@ class Permutation:
 
     Attributes
     ----------
-    scheme : str
-        "joint": whole rows of reliability move.
-    statistic : {"balanced_accuracy", "accuracy"}
+    scheme : {"joint", "independent", "single"}
+        What moved: whole rows of reliability, each agent's on its own, or one agent's alone.
+    statistic : str
     within : tuple of str
         Columns inside whose values rows moved, beside the availability pattern.
     n_blocks, n_permutations : int
@@ -54,6 +53,11 @@ class Permutation:
         Mean share of all examples whose decision a shuffle changes.
     uniform_weights : float
         The statistic with every reliability set to 1.
+    agent : str or None
+        Whose reliability moved, of scheme "single".
+    moments : Moments or None
+        Exact mean and standard deviation, and the gap with its interval.
+    why_no_moments : str or None
     broken : ndarray of shape (R,)
         The statistic of each replicate.
     """
@@ -72,14 +76,20 @@ class Permutation:
     p_value_two_sided: float
     flip_rate: float
     uniform_weights: float
+    agent: str | None
+    moments: Moments | None
+    why_no_moments: str | None
     broken: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields of audit.json; what does not exist yet is None."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "broken"}
+        """Return the fields of audit.json; what could not be had is None."""
+        apart = ("agent", "moments", "why_no_moments", "broken")
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
         fields["within"] = list(self.within)
-        pending = ("exact_mean", "exact_sd", "gap_u", "gap_se", "gap_interval", "n_clusters", "verdict")
-        return fields | dict.fromkeys(pending)
+        exact = dict.fromkeys(Moments.__dataclass_fields__) if self.moments is None else asdict(self.moments)
+        if exact["gap_interval"] is not None:
+            exact["gap_interval"] = list(exact["gap_interval"])
+        return fields | exact | {"verdict": None, "agent": self.agent}
 
     def __repr__(self) -> str:
         return (
@@ -94,98 +104,67 @@ class Permutation:
         return permutation_card(self)
 
 
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """What every cohort reads: evidence in file order, the rest by position in the blocks' order."""
-
-    replay: Replay
-    starts: np.ndarray  # (n_blocks + 1,) int64
-    order: np.ndarray  # (n,) int64: position -> example
-    weights: np.ndarray  # (n, M) by position
-    truth: np.ndarray  # (n,) by position
-    clean: np.ndarray  # (n,) by position
-    stop: list[bool]  # anything in it: stop; a list, since a signal handler may not wait for an Event's lock
-
-    def batches(self, replicates: int) -> Iterator[slice]:
-        """Cut a cohort into as many replicates as fit the cache."""
-        step = max(1, min(COHORT, DONORS // len(self.order)))
-        for start in range(0, replicates, step):
-            yield slice(start, min(start + step, replicates))
-
-    def run_cohort(self, seed: int, cohort: int, replicates: int) -> np.ndarray:
-        """Return the hits by class and, last, the flips of one cohort: ndarray of shape (replicates, C + 1), int64."""
-        n, n_classes = len(self.order), self.replay.panel.n_classes
-        states = np.empty((len(self.starts) - 1, 4), np.uint64)
-        entries = np.empty(n, np.int32)
-        counts = np.zeros((replicates, n_classes + 1), np.int64)
-        donors = np.empty((0, n), np.int32)
-        _core.start_cohort(seed, cohort, self.starts, states, entries)
-        for rows in self.batches(replicates):
-            if self.stop:
-                break
-            if len(donors) < rows.stop - rows.start:
-                donors = np.empty((rows.stop - rows.start, n), np.int32)
-            part = donors[: rows.stop - rows.start]
-            _core.draw(self.starts, states, entries, part)
-            fusing.count_permuted(
-                self.replay.kind,
-                self.replay.evidence,
-                self.replay.spoken,
-                self.weights,
-                self.order,
-                self.truth,
-                self.clean,
-                part,
-                counts[rows],
-            )
-        return counts
-
-
 def permute(
     replay: Replay,
     *,
     statistic: str = "balanced_accuracy",
     scheme: str = "joint",
+    agent: str | None = None,
     within: Sequence[str] = (),
     n_permutations: int = 10_000,
     seed: int = 0,
+    exact: bool | None = None,
     threads: int | None = None,
+    engine: str | None = None,
     progress: Progress | None = None,
 ) -> Permutation:
     """Test whether decisions depend on which example a row of reliability belongs to.
 
-    Evidence, availability, truth and rule stay as they are; whole rows of reliability move between examples that
-    share their availability pattern and the values of `within` (arXiv:2606.26473; p as in Phipson and Smyth 2010,
-    doi:10.2202/1544-6115.1585). It agrees with `scipy.stats.permutation_test` of type "pairings".
+    Evidence, availability, truth and rule stay as they are; reliability moves between examples that share their
+    availability pattern and the values of `within` (arXiv:2606.26473; p as in Phipson and Smyth 2010,
+    doi:10.2202/1544-6115.1585). It agrees with `scipy.stats.permutation_test` of type "pairings". Beside it stand the
+    exact mean and standard deviation over all permutations (Hoeffding 1951, doi:10.1214/aoms/1177729391) and the gap
+    with its sampling error, from sums over all pairs of examples in a block.
 
     Parameters
     ----------
     replay : Replay
         A rule made ready for a panel.
-    statistic : {"balanced_accuracy", "accuracy"}
-    scheme : {"joint"}
-        What moves: whole rows of reliability.
+    statistic : {"balanced_accuracy", "accuracy", "top_2", "top_3", ...}
+        top_k is the coverage of the truth by the k highest scores, over all examples.
+    scheme : {"joint", "independent", "single"}
+        What moves: whole rows of reliability, each agent's column on its own, or one agent's column alone.
+    agent : str, optional
+        Whose column moves, for "single" and only there.
     within : sequence of str
         Kept columns of the panel; a null is a value of its own.
     n_permutations : int
         Replicates, at least 1.
     seed : int in [0, 2**64)
-        The same seed gives the same result to the last bit for any number of threads.
+        The same seed gives the same result to the last bit for any number of threads, and for either engine.
+    exact : bool, optional
+        Whether to sum over all pairs; where None, up to a size at which that takes no longer than 10,000 replicates.
+        Schemes "joint" and "single" of linear rules have such sums.
     threads : int, optional
         The CPUs that this process may use where None.
+    engine : {"core", "numba"}, optional
+        Who runs the replicates: the C core where it can, unless told otherwise. The results are the same.
     progress : callable, optional
         Called in this thread with (replicates done, replicates in all).
 
     Raises
     ------
     SabotageError
-        For an argument out of range, or a column that the panel does not keep.
+        For an argument out of range, a column that the panel does not keep, or exact sums that do not exist.
     """
     panel = replay.panel
-    if statistic not in STATISTICS:
-        raise unknown("statistic", statistic, STATISTICS)
-    if scheme != "joint":
-        raise unknown("scheme", scheme, ("joint",))
+    top = _top_of(statistic, panel.n_classes)
+    if scheme not in SCHEMES:
+        raise unknown("scheme", scheme, SCHEMES)
+    if (agent is not None) != (scheme == "single"):
+        raise SabotageError("agent says whose reliability moves: give it for scheme single, and only there")
+    if agent is not None and agent not in panel.agents:
+        raise unknown("agent", agent, panel.agents)
     n_permutations, seed = index(n_permutations), index(seed)
     if not 1 <= n_permutations <= MOST:
         raise SabotageError(f"the number of permutations must be at least 1, at most {MOST:,}: found {n_permutations}")
@@ -194,33 +173,36 @@ def permute(
     if threads is not None and threads < 1:
         raise SabotageError(f"threads must be at least 1: found {threads}")
 
-    order, starts = blocks(panel, replay.spoken, within)
+    plan = make_plan(replay, within, top)
     n_true = np.bincount(panel.truth, minlength=panel.n_classes)
+    if statistic == "balanced_accuracy":
+        class_weights = np.divide(1.0, np.count_nonzero(n_true) * n_true, out=np.zeros(len(n_true)), where=n_true > 0)
+    else:
+        class_weights = np.full(len(n_true), 1 / panel.n_examples)
 
-    def measure(hits: np.ndarray) -> float:
-        if statistic == "accuracy":
-            return int(hits.sum()) / panel.n_examples
-        return scoring.balanced(hits, n_true)
+    def measure(hits: np.ndarray) -> np.ndarray:
+        """Return the statistic of each row of hits by class (replicates, C)."""
+        if statistic == "balanced_accuracy":
+            return (hits[:, n_true > 0] / n_true[n_true > 0]).sum(axis=1) / np.count_nonzero(n_true)
+        return hits.sum(axis=1) / panel.n_examples
 
-    def measure_labels(labels: np.ndarray) -> float:
-        return measure(np.bincount(panel.truth[labels == panel.truth], minlength=panel.n_classes))
-
-    clean = measure_labels(replay.decision.labels)
-    uniform = replay.weigh(np.ones_like(panel.reliability))
+    clean = float(measure(plan.hits[None])[0])
     if not replay.rule.uses_reliability:
         broken, n_flips = np.full(n_permutations, clean), 0
-        uniform = replay.weights
+        uniform, why, sums = replay.weights, None, unmoved(plan, class_weights)
     else:
-        plan = _Plan(
-            replay,
-            starts,
-            order,
-            np.ascontiguousarray(replay.weights[order]),
-            panel.truth[order],
-            replay.decision.labels[order],
-            [],
-        )
-        broken, n_flips = _run(plan, measure, n_permutations, seed, threads or usable_cpus(), progress)
+        runner = make_engine(plan, scheme, None if agent is None else panel.agents.index(agent), engine)
+        why, sums = _why_not_exact(plan, runner, exact), None
+        with interruptible() as stop:
+            threads = threads or usable_cpus()
+            broken, n_flips = _run(runner, measure, n_permutations, seed, threads, stop, progress)
+            if why is None:
+                sums = sum_pairs(runner, class_weights, threads, lambda: bool(stop))
+        uniform = replay.weigh(np.ones_like(panel.reliability))
+    alike = replay.decide(uniform)
+    alike_hits = np.bincount(panel.truth[alike.hits(panel.truth, top)], minlength=panel.n_classes)
+    average = statistic != "balanced_accuracy"
+    given = None if sums is None else moments(plan, sums, class_weights, _clusters(panel), average)
 
     # Of deviations, so that replicates that all equal the clean one have a gap of exactly 0.
     lost = clean - broken
@@ -233,7 +215,7 @@ def permute(
         scheme=scheme,
         statistic=statistic,
         within=tuple(within),
-        n_blocks=len(starts) - 1,
+        n_blocks=plan.n_blocks,
         n_permutations=n_permutations,
         clean=clean,
         broken_mean=clean - gap,
@@ -243,56 +225,84 @@ def permute(
         p_value=p_value,
         p_value_two_sided=min(1.0, 2 * min(p_value, (lower + 1) / (n_permutations + 1))),
         flip_rate=n_flips / (n_permutations * panel.n_examples),
-        uniform_weights=measure_labels(replay.decide_labels(uniform)),
+        uniform_weights=float(measure(alike_hits[None])[0]),
+        agent=agent,
+        moments=given,
+        why_no_moments=why,
         broken=broken,
     )
 
 
-def blocks(panel: Panel, spoken: np.ndarray, within: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Order the examples by block: those that share availability pattern and the values of the columns.
+def permute_each(replay: Replay, **options: Any) -> dict[str, Permutation]:
+    """Run scheme "single" once for each agent: whose reliability matters?
 
-    Returns the examples in blocks' order (n,), file order inside each block, and the blocks' starts (n_blocks + 1,),
-    both int64.
+    Takes the options of `permute` but scheme and agent. The same draws serve every agent.
     """
-    code = np.zeros(panel.n_examples, np.int64)
-    for m in range(panel.n_agents):
-        code = _refined(code, spoken[:, m] >= 0)
-    for name in within:
-        column = panel.column(name).dictionary_encode()
-        values = column.indices.to_numpy(zero_copy_only=False)
-        code = _refined(code, np.nan_to_num(values, nan=-1).astype(np.int64) + 1)
-    order = np.argsort(code, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(code[order]) > 0, True])
-    return order.astype(np.int64), starts.astype(np.int64)
+    return {agent: permute(replay, scheme="single", agent=agent, **options) for agent in replay.panel.agents}
 
 
-def _refined(code: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Number the pairs (code, value) from 0, so that many columns never overflow."""
-    pairs = code * (int(values.max()) + 1) + values
-    return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
+def _top_of(statistic: str, n_classes: int) -> int:
+    """Return k of "top_k", 0 for the statistics of decisions."""
+    found = re.fullmatch(r"top_([1-9]\d*)", statistic)
+    if found is None:
+        if statistic not in STATISTICS:
+            raise unknown("statistic", statistic, STATISTICS)
+        return 0
+    if int(found[1]) > n_classes:
+        raise SabotageError(f"statistic {statistic} needs that many classes: there are {n_classes}")
+    return int(found[1])
+
+
+def _why_not_exact(plan: Plan, runner: Engine, exact: bool | None) -> str | None:
+    """Return why there will be no sums over all pairs, None where there will."""
+    rule = plan.replay.rule
+    if runner.scheme == "independent":
+        why = "exact sums exist for the schemes joint and single, not for independent"
+    elif not plan.replay.is_linear:
+        why = f"exact sums exist for linear rules: {rule.name} is none"
+    elif rule.weight == "softmax" and runner.scheme == "single":
+        why = f"exact sums exist for weights that move as they are: those of {rule.name} depend on the whole row"
+    elif exact is False:
+        return "exact sums were not asked for"
+    elif exact is None and count_pairs(plan, runner.scheme) > MOST_PAIRS[runner.name]:
+        pairs = count_pairs(plan, runner.scheme)
+        return f"exact sums over {pairs:,} pairs of examples take long: --exact (in Python exact=True) asks for them"
+    else:
+        return None
+    if exact:
+        raise SabotageError(why)
+    return why
+
+
+def _clusters(panel: Panel) -> np.ndarray | None:
+    """Return the cluster of each example (n,), a null being one of its own; None where no group is named."""
+    if panel.group is None:
+        return None
+    codes = panel.column(panel.group).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    return np.unique(np.nan_to_num(codes, nan=-1), return_inverse=True)[1]
 
 
 def _run(
-    plan: _Plan,
-    measure: Callable[[np.ndarray], float],
+    engine: Engine,
+    measure: Callable[[np.ndarray], np.ndarray],
     n_permutations: int,
     seed: int,
     threads: int,
+    stop: list[bool],
     progress: Progress | None,
 ) -> tuple[np.ndarray, int]:
     """Run all cohorts on a pool of threads; return the statistic of each replicate and the sum of the flips."""
     broken = np.empty(n_permutations)
     n_flips = done = 0
-    n_cohorts = -(-n_permutations // COHORT)
     waiting: dict[Future[np.ndarray], int] = {}
-    cohorts = iter(range(n_cohorts))
-    with interrupt_stops(plan.stop), ThreadPoolExecutor(threads) as pool:
+    cohorts = iter(range(-(-n_permutations // COHORT)))
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            while not plan.stop:
+            while not stop:
                 # A few more than there are threads, so that none waits and results do not pile up.
                 for cohort in cohorts if len(waiting) < 2 * threads else ():
                     size = min(COHORT, n_permutations - cohort * COHORT)
-                    waiting[pool.submit(plan.run_cohort, seed, cohort, size)] = cohort
+                    waiting[pool.submit(_run_cohort, engine, seed, cohort, size, stop)] = cohort
                     if len(waiting) >= 2 * threads:
                         break
                 if not waiting:
@@ -302,26 +312,38 @@ def _run(
                     cohort = waiting.pop(future)
                     counts = future.result()
                     start = cohort * COHORT
-                    broken[start : start + len(counts)] = [measure(hits) for hits in counts[:, :-1]]
+                    broken[start : start + len(counts)] = measure(engine.plan.fixed_hits + counts[:, :-1])
                     n_flips += int(counts[:, -1].sum())
                     done += len(counts)
                     if progress is not None:
                         progress(done, n_permutations)
         except BaseException:
-            plan.stop.append(True)
+            stop.append(True)
             raise
     return broken, n_flips
 
 
+def _run_cohort(engine: Engine, seed: int, cohort: int, replicates: int, stop: list[bool]) -> np.ndarray:
+    """Return what `Engine.run` counts of one cohort: ndarray of shape (replicates, C + 1), int64."""
+    counts = np.zeros((replicates, len(engine.plan.hits) + 1), np.int64)
+    shuffle = engine.start(seed, cohort)
+    for rows in engine.batches(replicates):
+        if stop:
+            break
+        engine.run(shuffle, counts[rows])
+    return counts
+
+
 @contextmanager
-def interrupt_stops(stop: list[bool]) -> Iterator[None]:
-    """Make Ctrl-C fill `stop` instead of raising, and raise KeyboardInterrupt at the end.
+def interruptible() -> Iterator[list[bool]]:
+    """Make Ctrl-C fill the list that is given instead of raising, and raise KeyboardInterrupt at the end.
 
     Raised anywhere, it could leave a lock of the pool taken for good, and the threads would wait for it: seen once in
     some fifty interrupts.
     """
+    stop: list[bool] = []  # a list, since a signal handler may not wait for an Event's lock
     if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
+        yield stop
         return
     interrupted: list[bool] = []
 
@@ -331,7 +353,7 @@ def interrupt_stops(stop: list[bool]) -> Iterator[None]:
 
     signal.signal(signal.SIGINT, remember)
     try:
-        yield
+        yield stop
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if interrupted:

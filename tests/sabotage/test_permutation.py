@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, permutation_test
 from sklearn.metrics import balanced_accuracy_score
 
-import sabotage.permutation as module
+import sabotage.engines as module
 from sabotage import Panel, SabotageError, permute, replay
-from sabotage.permutation import blocks
+from sabotage.planning import make_plan
 
 some = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -147,7 +147,8 @@ def test_blocks_are_patterns_and_columns_with_null_a_value():
     panel = make_panel(
         60, 2, 3, missing=0.4, columns={"site": pa.array([None, "a", "b"] * 20), "x": pa.array([1, 2] * 30)}
     )
-    order, starts = blocks(panel, panel.labels, ["site", "x"])
+    plan = make_plan(replay(panel, "select_best"), ["site", "x"])  # not linear: file order inside a block
+    order, starts = plan.order, plan.starts
     assert sorted(order.tolist()) == list(range(60))
     keys = [(tuple(panel.spoke[i]), i % 3, i % 2) for i in order]
     for start, stop in pairwise(starts):
@@ -226,7 +227,14 @@ def test_an_interrupt_stops_the_threads_and_passes_on():
         ({"statistic": "balanced_acuracy"}, "did you mean balanced_accuracy"),
         ({"n_permutations": 0}, "at least 1, at most 1,000,000,000: found 0"),
         ({"n_permutations": 10**24}, "at most 1,000,000,000"),
-        ({"scheme": "single"}, "unknown scheme 'single'"),
+        ({"scheme": "sole"}, "unknown scheme 'sole'"),
+        ({"scheme": "single"}, "give it for scheme single"),
+        ({"agent": "agent0"}, "give it for scheme single"),
+        ({"scheme": "single", "agent": "agent7"}, "unknown agent 'agent7'"),
+        ({"statistic": "top_9"}, "needs that many classes: there are 4"),
+        ({"statistic": "top_0"}, "unknown statistic 'top_0'"),
+        ({"engine": "cpu"}, "unknown engine 'cpu'"),
+        ({"scheme": "independent", "exact": True}, "not for independent"),
         ({"seed": -1}, r"seed must lie in \[0, 2\^64\)"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"within": ["subject"]}, "keeps no column 'subject'"),

@@ -1,0 +1,132 @@
+"""All pairs of checks and donors where one number orders the donors: two agents, or one agent whose weight moves.
+
+A class beats another on one side of a threshold in that number. Binary search finds the donors that are surely on
+either side, whatever the score sums lose to rounding; those between are decided by score sums.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from sabotage.kernels.compiling import kernel
+from sabotage.kernels.fusing import SUM, covers_truth
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+UNIT = 2.0**-53
+LOST, UNSURE, WON = 0, 1, 2
+
+
+@kernel
+def write_row(agent: int, own: Floats, donor: Floats, spoken: Integers, row: Floats) -> None:
+    """Write the weights of a check with a donor into `row` (1, M): the donor's, or its own with that of `agent`."""
+    total = 0.0
+    for m in range(len(spoken)):
+        row[0, m] = donor[m] if agent < 0 or m == agent else own[m]
+        total += row[0, m] if spoken[m] >= 0 else 0.0
+    if total == 0.0:
+        row[0, :] = 1.0
+
+
+@kernel
+def margin_sign(
+    kind: int, evidence: Floats, spoken: Integers, i: int, target: int, rival: int, row: Floats, n_agents: int
+) -> int:
+    """Whether `target` surely beats `rival` under row (1, M), surely does not, or is too close to call."""
+    difference = size = 0.0
+    for m in range(n_agents):
+        if spoken[i, m] >= 0:
+            a = evidence[i, m, target] if kind == SUM else 1.0 if spoken[i, m] == target else 0.0
+            b = evidence[i, m, rival] if kind == SUM else 1.0 if spoken[i, m] == rival else 0.0
+            difference += row[0, m] * (a - b)
+            size += row[0, m] * (abs(a) + abs(b))
+    lost = 4 * (n_agents + 8) * (UNIT * size + 5e-324)
+    return WON if difference - lost > 0.0 else LOST if -difference - lost > 0.0 else UNSURE
+
+
+@kernel
+def sum_lines(
+    kind: int,
+    top: int,
+    agent: int,
+    evidence: Floats,
+    spoken: Integers,
+    weights: Floats,
+    listed: NDArray[np.bool_],
+    order: Longs,
+    truth: Integers,
+    checks: Longs,
+    check_starts: Longs,
+    check_rivals: Integers,
+    slack: Integers,
+    donors: Longs,
+    repeats: Longs,
+    rows: Longs,
+    changes: Longs,
+) -> int:
+    """Replay checks of one block and class with all donors of that block.
+
+    `donors` (d,) are positions with different weights, ordered so that each pair of classes has a threshold, and
+    stand for `repeats` (d,) positions each. `agent` is the one whose weight moves, -1 for whole rows. Adds the
+    positions with which a check hits to `rows` (n_checks,), and to `changes` (d + 1,) by how much the number of hits
+    rises from one donor to the next. Returns how many pairs were decided by score sums.
+    """
+    n_agents, n_donors = spoken.shape[1], len(donors)
+    before = np.zeros(n_donors + 1, np.int64)
+    before[1:] = np.cumsum(repeats)
+    row = np.empty((1, n_agents))
+    redone = 0
+    for k in range(len(checks)):
+        p = checks[k]
+        i = order[p]
+        n_rivals = check_starts[k + 1] - check_starts[k]
+        edges = np.empty(2 * n_rivals + 2, np.int64)
+        states = np.empty((n_rivals, 3), np.int64)
+        bounds = np.empty((n_rivals, 2), np.int64)
+        edges[0], edges[1] = 0, n_donors
+        for h in range(n_rivals):
+            rival = check_rivals[check_starts[k] + h]
+            # The first donor's state holds up to bounds[0], the last one's from bounds[1] on.
+            for side in range(2):
+                write_row(agent, weights[p], weights[donors[0 if side == 0 else n_donors - 1]], spoken[i], row)
+                state = margin_sign(kind, evidence, spoken, i, truth[p], rival, row, n_agents)
+                low, high = 0, n_donors
+                while state != UNSURE and low < high:
+                    middle = (low + high) // 2
+                    write_row(agent, weights[p], weights[donors[middle]], spoken[i], row)
+                    same = margin_sign(kind, evidence, spoken, i, truth[p], rival, row, n_agents) == state
+                    if same == (side == 0):
+                        low = middle + 1
+                    else:
+                        high = middle
+                bounds[h, side] = low if state != UNSURE else 0 if side == 0 else n_donors
+                states[h, 2 * side] = state
+                edges[2 + 2 * h + side] = bounds[h, side]
+        edges.sort()
+        for e in range(len(edges) - 1):
+            begin, end = edges[e], edges[e + 1]
+            if begin == end:
+                continue
+            lost = unsure = 0
+            for h in range(n_rivals):
+                if begin < bounds[h, 0]:
+                    lost += states[h, 0] == LOST
+                elif begin >= bounds[h, 1]:
+                    lost += states[h, 2] == LOST
+                else:
+                    unsure += 1
+            if lost > slack[k]:
+                continue
+            if lost + unsure <= slack[k]:
+                rows[k] += before[end] - before[begin]
+                changes[begin] += 1
+                changes[end] -= 1
+                continue
+            redone += end - begin
+            for d in range(begin, end):
+                write_row(agent, weights[p], weights[donors[d]], spoken[i], row)
+                if covers_truth(kind, top, evidence, spoken, row, listed, i, 0, truth[p]):
+                    rows[k] += repeats[d]
+                    changes[d] += 1
+                    changes[d + 1] -= 1
+    return redone

@@ -1,0 +1,196 @@
+"""Who runs the replicates of a permutation test: the C core, or numba. Same plan, same draws, same counts."""
+
+import warnings
+from abc import ABC, abstractmethod
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from sabotage.errors import SabotageError, SabotageWarning, unknown
+from sabotage.kernels import drawing, fusing
+from sabotage.planning import Plan
+from sabotage.tiling import core_buffers
+
+ENGINES = ("core", "numba")
+SCHEMES = ("joint", "independent", "single")
+MOST_AGENTS = 32  # of a half-space whose margin fits 32 bits
+COHORT = 64  # replicates that share one random stream a block; part of what a seed means
+# Positions at a time, a thread: a batch takes the core some 30 ms, numba half a second, so that Ctrl-C is soon heard.
+CORE_BATCH = NUMBA_BATCH = 1 << 24
+DONORS = 1 << 21  # donors' numbers at a time where they are written out: few enough for the cache
+REDONE = 0.05  # share of close calls above which the core leaves out its filter
+
+
+@cache
+def _core_module() -> Any:
+    """Return the C core, or None where it could not be built: said once."""
+    try:
+        from sabotage.kernels import _core
+    except ImportError as error:
+        warnings.warn(
+            SabotageWarning(f"the C core is not there ({error}): numba does its work, with the same results, slower"),
+            stacklevel=2,
+        )
+        return None
+    return _core
+
+
+class Engine(ABC):
+    """Runs cohorts of one plan under one scheme; threads may share it."""
+
+    name: str
+    batch: int
+
+    def __init__(self, plan: Plan, scheme: str, agent: int | None) -> None:
+        self.plan, self.scheme, self.agent = plan, scheme, agent
+        self.n_streams = plan.spoken.shape[1] if scheme == "independent" else 1
+        self.swept = self.redone = 0
+
+    def batches(self, replicates: int) -> list[slice]:
+        """Cut a cohort into calls that return soon."""
+        step = max(1, min(COHORT, self.batch // max(1, int(self.plan.drawn.sum()) * self.n_streams)))
+        return [slice(at, min(at + step, replicates)) for at in range(0, replicates, step)]
+
+    @abstractmethod
+    def start(self, seed: int, cohort: int) -> Any:
+        """Return the shuffle of a cohort."""
+
+    @abstractmethod
+    def run(self, shuffle: Any, counts: np.ndarray) -> None:
+        """Add the next replicates to `counts` (replicates, C + 1): changes in the hits by class, then the flips."""
+
+    @abstractmethod
+    def sum_pairs(
+        self, first: int, last: int, class_weights: np.ndarray, rows: np.ndarray, columns: np.ndarray
+    ) -> None:
+        """Make every check with each donor of its block from first to last - 1; see `_core.Plan.sum_pairs`."""
+
+
+class CoreEngine(Engine):
+    """The C core: linear rules of which whole rows of weights move, or each weight on its own."""
+
+    name, batch = "core", CORE_BATCH
+
+    def __init__(self, plan: Plan, scheme: str, agent: int | None) -> None:
+        super().__init__(plan, scheme, agent)
+        weights = plan.weights if scheme == "joint" else plan.raw_weights
+        buffers, n_pairs, threshold, votes = core_buffers(plan, weights)
+        self._core_plan = _core_module().Plan(buffers, n_pairs, threshold, votes)
+        self._by_class = np.lexsort((plan.truth[plan.checks], plan.block_of[plan.checks])).astype(np.int64)
+
+    def start(self, seed: int, cohort: int) -> Any:
+        """Return the shuffle of a cohort."""
+        return _core_module().Shuffle(seed, cohort, self.plan.starts, self.plan.drawn, self.n_streams)
+
+    def run(self, shuffle: Any, counts: np.ndarray) -> None:
+        """Add the next replicates to `counts`."""
+        direct = self.redone > REDONE * self.swept
+        swept, redone = self._core_plan.run(
+            shuffle, SCHEMES.index(self.scheme), self.agent or 0, direct, self.plan.top > 0, counts
+        )
+        self.swept += swept  # threads may lose an update: it is a choice of speed alone
+        self.redone += redone
+
+    def sum_pairs(
+        self, first: int, last: int, class_weights: np.ndarray, rows: np.ndarray, columns: np.ndarray
+    ) -> None:
+        """Make every check with each donor of its block from first to last - 1."""
+        self._core_plan.sum_pairs(first, last, self._by_class, class_weights, rows, columns)
+
+
+class _NumbaShuffle:
+    """What `_core.Shuffle` is, in numba."""
+
+    def __init__(self, seed: int, cohort: int, starts: np.ndarray, drawn: np.ndarray, n_streams: int) -> None:
+        self._starts, self._drawn = starts, drawn
+        self._states = np.empty((len(drawn), n_streams, 4 * drawing.LANES), np.uint64)
+        self._entries = np.tile(np.arange(starts[-1], dtype=np.int32), (n_streams, 1))
+        drawing.start_streams(np.uint64(seed), np.uint64(cohort), self._states)
+
+    def draw(self, out: np.ndarray) -> None:
+        """Write the donors of the next permutations into out (replicates, n_streams, n)."""
+        drawing.draw(self._starts, self._drawn, self._states, self._entries, out)
+
+
+class NumbaEngine(Engine):
+    """Numba: any rule and scheme."""
+
+    name, batch = "numba", NUMBA_BATCH
+
+    def __init__(self, plan: Plan, scheme: str, agent: int | None, core_draws: bool = False) -> None:
+        super().__init__(plan, scheme, agent)
+        self._shuffle = _core_module().Shuffle if core_draws else _NumbaShuffle
+
+    def batches(self, replicates: int) -> list[slice]:
+        """Cut a cohort into calls that return soon, and whose donors fit the cache."""
+        step = max(1, min(COHORT, DONORS // (len(self.plan.order) * self.n_streams)))
+        return [slice(at, min(at + step, replicates)) for at in range(0, replicates, step)]
+
+    def start(self, seed: int, cohort: int) -> Any:
+        """Return the shuffle of a cohort."""
+        return self._shuffle(seed, cohort, self.plan.starts, self.plan.drawn, self.n_streams)
+
+    def run(self, shuffle: Any, counts: np.ndarray) -> None:
+        """Add the next replicates to `counts`."""
+        plan = self.plan
+        donors = np.empty((len(counts), self.n_streams, len(plan.order)), np.int32)
+        shuffle.draw(donors)
+        if self.scheme == "joint":
+            self._count(plan.weights, donors[:, 0], counts)
+            return
+        q, n_agents = plan.replay.panel.reliability[plan.order], plan.spoken.shape[1]
+        moved = np.empty_like(q)
+        own = np.arange(len(q), dtype=np.int32)
+        for r in range(len(counts)):
+            moves = donors[r]
+            if self.scheme == "single":
+                moves = np.tile(own, (n_agents, 1))
+                moves[self.agent] = donors[r, 0]
+            fusing.assemble(q, np.ascontiguousarray(moves), moved)
+            self._count(plan.replay.weigh(moved, plan.spoken), own[None], counts[r : r + 1])
+
+    def _count(self, weights: np.ndarray, donors: np.ndarray, counts: np.ndarray) -> None:
+        plan, ready = self.plan, self.plan.replay
+        table = ready.kind, ready.evidence, ready.spoken, weights, plan.order
+        donors = np.ascontiguousarray(donors)
+        if not plan.top:
+            fusing.count_permuted(*table, plan.truth, plan.clean, plan.swept, donors, counts)
+            return
+        flips = np.zeros_like(counts)
+        fusing.count_permuted(*table, plan.truth, plan.clean, plan.swept, donors, flips)
+        counts[:, -1] += flips[:, -1]
+        fusing.count_covered(
+            table[0], plan.top, *table[1:4], plan.listed, plan.order, plan.truth, plan.checks, donors, counts
+        )
+
+    def sum_pairs(
+        self, first: int, last: int, class_weights: np.ndarray, rows: np.ndarray, columns: np.ndarray
+    ) -> None:
+        """Make every check with each donor of its block from first to last - 1."""
+        plan, ready = self.plan, self.plan.replay
+        fusing.sum_pairs(
+            ready.kind, plan.top, ready.evidence, ready.spoken, plan.weights, plan.listed, plan.order, plan.starts,
+            plan.truth, plan.checks, class_weights, first, last, rows, columns,
+        )  # fmt: skip
+
+
+def make_engine(plan: Plan, scheme: str = "joint", agent: int | None = None, engine: str | None = None) -> Engine:
+    """Choose who runs a plan: the core where it can, unless `engine` is "numba".
+
+    The core knows linear rules of at most 32 agents, not the softmax over reliabilities that move one by one; it
+    still draws for the rules that numba runs. Raises SabotageError for an unknown engine.
+    """
+    if engine is not None and engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if engine == "numba":
+        return NumbaEngine(plan, scheme, agent)
+    if _core_module() is None:
+        if engine == "core":
+            raise SabotageError("the C core could not be built here: give engine numba, or none")
+        return NumbaEngine(plan, scheme, agent)
+    n_agents = plan.spoken.shape[1]
+    softmax_moves = plan.replay.rule.weight == "softmax" and scheme != "joint"
+    if plan.replay.is_linear and n_agents <= MOST_AGENTS and not softmax_moves:
+        return CoreEngine(plan, scheme, agent)
+    return NumbaEngine(plan, scheme, agent, core_draws=n_agents <= MOST_AGENTS)

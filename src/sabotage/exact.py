@@ -1,0 +1,226 @@
+"""Exact mean and spread of a permutation test, and the gap with its sampling error, from sums over all pairs."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from sabotage.engines import Engine
+from sabotage.kernels import lines
+from sabotage.planning import Plan
+
+# Pairs of a check and a donor up to which the sums are made without being asked for: the core does some 2e9 a second
+# (M = 3, C = 7), so they take no longer than 10,000 replicates of as many examples.
+MOST_PAIRS = {"core": 2e10, "numba": 1e8}
+TASK = 1 << 26  # pairs of one call, so that Ctrl-C is soon heard
+LINE_COST = 200_000  # pairs that take as long as one block in which a number orders the donors
+SHORTEST_LINE = 1024  # positions of a block below which its pairs are the faster way
+FEWEST_CLUSTERS = 10
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What the sums give; `None` where too few clusters carry an interval.
+
+    Attributes
+    ----------
+    exact_mean, exact_sd : float
+        Of the broken statistic over all permutations (Hoeffding 1951, doi:10.1214/aoms/1177729391).
+    gap_u : float
+        The statistic as observed, less its mean when each example takes the reliability of another one of its block.
+    gap_se : float or None
+        Standard error of gap_u over samples of clusters, from influence values.
+    gap_interval : tuple of float, or None
+        gap_u +- t(G - 1, .975) gap_se; None for fewer than 10 clusters.
+    n_clusters : int
+    """
+
+    exact_mean: float
+    exact_sd: float
+    gap_u: float
+    gap_se: float | None
+    gap_interval: tuple[float, float] | None
+    n_clusters: int
+
+
+@dataclass(frozen=True, eq=False)
+class PairSums:
+    """Sums over all pairs (example, donor of its block), by position.
+
+    `hits` (n,) int64: donors with which an example hits; `columns` (n,): class weights of the examples that hit with
+    a donor.
+    """
+
+    hits: np.ndarray
+    columns: np.ndarray
+
+
+def count_pairs(plan: Plan, scheme: str) -> int:
+    """Return the work of the sums: pairs looked at one by one, and what a block costs where a number orders donors."""
+    sizes = np.diff(plan.starts)
+    open_checks = np.bincount(plan.block_of[plan.checks], minlength=plan.n_blocks)
+    is_line = np.ones(plan.n_blocks, bool) if scheme == "single" else _is_line(plan)
+    return int((sizes * open_checks)[~is_line].sum()) + LINE_COST * int(np.count_nonzero(open_checks[is_line]))
+
+
+def sum_pairs(
+    engine: Engine, class_weights: np.ndarray, threads: int = 1, stopped: Callable[[], bool] = lambda: False
+) -> PairSums | None:
+    """Sum over all pairs, or return None once `stopped` says so. The engine's scheme is joint or single."""
+    plan = engine.plan
+    sizes = np.diff(plan.starts)
+    hits = np.where(plan.always, sizes[plan.block_of], 0)
+    rows, columns = np.zeros(len(plan.checks), np.int64), np.zeros(len(plan.order))
+    if engine.scheme == "single":
+        for block in _blocks_with_checks(plan):
+            if stopped():
+                return None
+            _sum_line(plan, engine.agent, block, class_weights, rows, columns)
+    else:
+        is_line = _is_line(plan)
+        for block in _blocks_with_checks(plan):
+            if is_line[block]:
+                if stopped():
+                    return None
+                _sum_line(plan, None, block, class_weights, rows, columns)
+
+        def work(part: tuple[int, int]) -> np.ndarray | None:
+            if stopped():
+                return None
+            own = np.zeros_like(rows)
+            engine.sum_pairs(*part, class_weights, own, columns)  # parts write different columns
+            return own
+
+        with ThreadPoolExecutor(threads) as pool:
+            for own in pool.map(work, _parts(plan, ~is_line)):
+                if own is not None:
+                    rows += own
+    if stopped():
+        return None
+    hits[plan.checks] += rows
+    always = np.bincount(plan.block_of, np.where(plan.always, class_weights[plan.truth], 0.0), plan.n_blocks)
+    return PairSums(hits, columns + always[plan.block_of])
+
+
+def unmoved(plan: Plan, class_weights: np.ndarray) -> PairSums:
+    """Return the sums of a rule that takes no reliability: a donor changes nothing."""
+    weight = np.where(_clean_hits(plan), class_weights[plan.truth], 0.0)
+    columns = np.bincount(plan.block_of, weight, plan.n_blocks)[plan.block_of]
+    return PairSums(np.where(_clean_hits(plan), np.diff(plan.starts)[plan.block_of], 0), columns)
+
+
+def moments(plan: Plan, sums: PairSums, class_weights: np.ndarray, groups: np.ndarray | None, average: bool) -> Moments:
+    """Turn the sums into moments (DESIGN section 4: Hoeffding's mean and variance, gap_u and its influence values).
+
+    Parameters
+    ----------
+    class_weights : ndarray of shape (C,)
+        What a hit of each class adds to the statistic.
+    groups : ndarray of shape (n,), int64, or None
+        Cluster of each example, in file order; each example its own where None.
+    average : bool
+        Influence is against the mean over all examples (accuracy), not over the true class (balanced accuracy).
+    """
+    block, sizes = plan.block_of, np.diff(plan.starts)
+    n_here = sizes[block]
+    weight = class_weights[plan.truth]
+    share = sums.hits / n_here
+    mean = float((weight * share).sum())
+    others = np.maximum(n_here - 1, 1)
+    column_mean = np.bincount(block, sums.columns, plan.n_blocks) / sizes
+    spread = weight**2 * sums.hits * (1 - share) - (sums.columns - column_mean[block]) ** 2 / n_here
+    variance = float((np.bincount(block, spread, plan.n_blocks) / np.maximum(sizes - 1, 1))[sizes > 1].sum())
+
+    own = _clean_hits(plan).astype(float)
+    rest = (sums.hits - own) / others  # r_i
+    gain = np.where(n_here > 1, own - rest, 0.0)  # u_i
+    gap = float((weight * gain).sum())
+    if average:
+        usual = np.full(len(gain), gain.mean())
+    else:
+        n_true = np.bincount(plan.truth, minlength=len(class_weights))
+        usual = (np.bincount(plan.truth, gain, len(class_weights)) / np.maximum(n_true, 1))[plan.truth]
+    given = sums.columns - weight * own  # sum over k != i of w_k h_ki
+    expected = np.bincount(block, weight * rest, plan.n_blocks)[block] - weight * rest
+    influence = weight * (gain - usual) - np.where(n_here > 1, (given - expected) / others, 0.0)
+    totals = influence if groups is None else np.bincount(groups[plan.order], influence)
+    n_clusters = len(totals)
+    error = interval = None
+    if n_clusters > 1:
+        error = float((n_clusters / (n_clusters - 1) * (totals**2).sum()) ** 0.5)
+    if error is not None and n_clusters >= FEWEST_CLUSTERS:
+        from scipy.stats import t
+
+        reach = float(t.ppf(0.975, n_clusters - 1)) * error
+        interval = (gap - reach, gap + reach)
+    return Moments(mean, max(variance, 0.0) ** 0.5, gap, error, interval, n_clusters)
+
+
+def _clean_hits(plan: Plan) -> np.ndarray:
+    return plan.replay.decision.hits(plan.replay.panel.truth, plan.top)[plan.order]
+
+
+def _is_line(plan: Plan) -> np.ndarray:
+    """Whether two agents speak in a block, for whom the ratio of their weights says all, and which is worth it."""
+    return ((plan.spoken[plan.starts[:-1]] >= 0).sum(axis=1) == 2) & (np.diff(plan.starts) >= SHORTEST_LINE)
+
+
+def _blocks_with_checks(plan: Plan) -> list[int]:
+    return np.unique(plan.block_of[plan.checks]).tolist()
+
+
+def _parts(plan: Plan, included: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Cut the positions of the blocks `included` into parts of some TASK pairs."""
+    n_checks = np.bincount(plan.block_of[plan.checks], minlength=plan.n_blocks)
+    begin = end = cost = 0
+    for block in np.flatnonzero(included & (n_checks > 0)).tolist():
+        start, stop = int(plan.starts[block]), int(plan.starts[block + 1])
+        if start != end or cost >= TASK:
+            if end > begin:
+                yield begin, end
+            begin, cost = start, 0
+        step = max(1, TASK // int(n_checks[block]) // 512) * 512
+        while stop - start > step:
+            yield begin, start + step
+            begin = start = start + step
+        cost += (stop - start) * int(n_checks[block])
+        end = stop
+    if end > begin:
+        yield begin, end
+
+
+def _sum_line(
+    plan: Plan, agent: int | None, block: int, class_weights: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> None:
+    """Add the pairs of one block in which one number orders the donors."""
+    ready, start, stop = plan.replay, int(plan.starts[block]), int(plan.starts[block + 1])
+    speaks = np.flatnonzero(plan.spoken[start] >= 0)
+    if agent is None:
+        weights = plan.weights
+        pair = weights[start:stop][:, speaks]
+        keys = np.stack([pair[:, 1] / pair.sum(axis=1), pair[:, 0], pair[:, 1]], axis=1)
+    else:
+        weights = plan.raw_weights
+        keys = weights[start:stop, agent : agent + 1] * (agent in speaks)  # a silent agent's weight moves nothing
+    ranked = np.lexsort(keys.T[::-1])
+    is_new = np.r_[True, (np.diff(keys[ranked], axis=0) != 0).any(axis=1)]
+    first, repeats = ranked[is_new], np.diff(np.r_[np.flatnonzero(is_new), len(ranked)])
+    inverse = np.empty(len(ranked), np.int64)
+    inverse[ranked] = np.cumsum(is_new) - 1
+    low, high = np.searchsorted(plan.checks, (start, stop))
+    mine = np.arange(low, high)
+    for c in np.unique(plan.truth[plan.checks[mine]]):
+        some = mine[plan.truth[plan.checks[mine]] == c]
+        examples = plan.order[plan.checks[some]]
+        counts = np.diff(plan.check_starts)[examples]
+        bounds = np.r_[0, np.cumsum(counts)].astype(np.int64)
+        index = np.arange(bounds[-1]) + np.repeat(plan.check_starts[examples] - bounds[:-1], counts)
+        part, changes = np.zeros(len(some), np.int64), np.zeros(len(first) + 1, np.int64)
+        lines.sum_lines(
+            ready.kind, plan.top, -1 if agent is None else agent, ready.evidence, ready.spoken, weights, plan.listed,
+            plan.order, plan.truth, plan.checks[some], bounds, plan.check_rivals[index], plan.slack[examples],
+            (first + start).astype(np.int64), repeats.astype(np.int64), part, changes,
+        )  # fmt: skip
+        rows[some] += part
+        columns[start:stop] += class_weights[c] * np.cumsum(changes)[:-1][inverse]

@@ -1,0 +1,183 @@
+"""What a permutation test has to replay: blocks, the order of the draws, and what permuted weights can change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sabotage.fusion import Replay
+from sabotage.kernels import fusing, pruning
+from sabotage.panel import Panel
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """The panel in blocks' order, and in each block first the examples that permuted weights can decide otherwise.
+
+    Under a linear rule these come by the number of classes that the clean decision has to beat, then in file order:
+    an order that depends on the rule alone, so that a seed means the same draws for every statistic and engine.
+    Under another rule all examples count as contested, in file order. Arrays are by position unless said.
+
+    Attributes
+    ----------
+    replay : Replay
+    top : int
+        A hit is the truth decided for (0), or among the `top` best.
+    order, starts : ndarray of shape (n,) and (n_blocks + 1,), int64
+        The example at a position; where blocks start.
+    contested, drawn : ndarray of shape (n_blocks,), int64
+        Positions of a block whose decision can change, and those that need a donor.
+    spoken, weights, truth, clean
+        Of the replay.
+    hits : ndarray of shape (C,), int64
+        The clean hits by true class.
+    fixed_hits : ndarray of shape (C,), int64
+        Hits that changes are counted against: the clean ones, or with `top` those that hit under any weights.
+    checks : ndarray of shape (n_checks,), int64
+        Positions that hit under some weights and not under others.
+    slot : ndarray of shape (n,), int32
+        What another decision than the clean one does to the hits: takes one from class c (2 c), gives it one
+        (2 c + 1), nothing (-1), or what the check says (-2).
+    listed : ndarray of shape (n, C) or (1, C), bool
+        By example, the classes that count for `top`.
+    always : ndarray of shape (n,), bool
+        Hits under any weights of the block.
+    rival_starts, check_starts : ndarray of shape (n + 1,), int64
+        By example, the bounds of `rivals`, the classes that the clean decision must beat, and of `check_rivals`, of
+        which at most `slack` (n,) may beat the truth.
+    """
+
+    replay: Replay
+    top: int
+    order: np.ndarray
+    starts: np.ndarray
+    contested: np.ndarray
+    drawn: np.ndarray
+    spoken: np.ndarray
+    weights: np.ndarray
+    truth: np.ndarray
+    clean: np.ndarray
+    hits: np.ndarray
+    fixed_hits: np.ndarray
+    checks: np.ndarray
+    slot: np.ndarray
+    listed: np.ndarray
+    always: np.ndarray
+    slack: np.ndarray
+    rival_starts: np.ndarray
+    rivals: np.ndarray
+    check_starts: np.ndarray
+    check_rivals: np.ndarray
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks, those of one example included."""
+        return len(self.starts) - 1
+
+    @cached_property
+    def swept(self) -> np.ndarray:
+        """The contested positions: ndarray of int64."""
+        return ranges(self.starts[:-1], self.contested)
+
+    @cached_property
+    def block_of(self) -> np.ndarray:
+        """The block of each position: ndarray of shape (n,), int64."""
+        return np.repeat(np.arange(self.n_blocks), np.diff(self.starts))
+
+    @cached_property
+    def raw_weights(self) -> np.ndarray:
+        """Weights of which each may move on its own, before the zero-sum rule: ndarray of shape (n, M)."""
+        q = self.replay.panel.reliability[self.order]
+        return np.where((self.spoken >= 0) & (q >= 0), q, 0.0)
+
+
+def make_plan(replay: Replay, within: Sequence[str] = (), top: int = 0) -> Plan:
+    """Prune a replay and order its examples; `top` > 0 counts coverage by the best `top` classes as a hit."""
+    panel = replay.panel
+    n, n_classes = panel.n_examples, panel.n_classes
+    clean, truth = replay.decision.labels, panel.truth
+    block = block_codes(panel, replay.spoken, within)
+    listed = np.ones((1, n_classes), bool)
+    if top and replay.rule.needs == "candidates":
+        listed = np.concatenate([replay.is_listed(rows) for rows in panel.chunks()])
+    rival_starts, check_starts = np.empty(n + 1, np.int64), np.empty(n + 1, np.int64)
+    outcome, slack = np.empty(n, np.int8), np.empty(n, np.int32)
+    if replay.is_linear:
+        positive = replay.weights[replay.weights > 0]
+        rivals, check_rivals = pruning.prune(
+            replay.kind == fusing.VOTE, replay.evidence, replay.spoken, clean, truth, top, listed,
+            min(1.0, float(positive.min(initial=1.0))), rival_starts, check_starts, outcome, slack,
+        )  # fmt: skip
+        n_half = np.diff(rival_starts)
+    else:
+        rivals = check_rivals = np.empty(0, np.int32)
+        rival_starts[:] = check_starts[:] = slack[:] = 0
+        outcome[:] = pruning.OPEN
+        n_half = np.ones(n, np.int64)
+    is_contested = n_half > 0
+    rank = np.where(is_contested, n_half, n_classes)
+    order = np.argsort(block * (n_classes + 1) + rank, kind="stable")
+    sizes = np.bincount(block)
+    starts = np.r_[0, np.cumsum(sizes)]
+    alone = sizes == 1  # a block of one cannot change
+    is_contested &= ~alone[block]
+    is_check = (outcome >= pruning.OPEN) & ~alone[block]
+    contested = np.bincount(block, is_contested).astype(np.int64)
+    checks = np.flatnonzero(is_check[order])
+    drawn = contested.copy()
+    np.maximum.at(drawn, block[order[checks]], checks + 1 - starts[block[order[checks]]])
+    clean_hit = replay.decision.hits(truth, top)
+    always = np.where(alone[block], clean_hit, outcome == pruning.ALWAYS)
+    slot = np.full(n, -1, np.int32)
+    if not top:
+        gain = np.where(outcome == pruning.OTHERWISE, 2 * truth + 1, -2)
+        slot = np.where(is_check, np.where(clean_hit, 2 * truth, gain), -1).astype(np.int32)
+    return Plan(
+        replay=replay,
+        top=top,
+        order=order.astype(np.int64),
+        starts=starts.astype(np.int64),
+        contested=contested,
+        drawn=drawn.astype(np.int64),
+        spoken=replay.spoken[order],
+        weights=replay.weights[order],
+        truth=truth[order],
+        clean=clean[order],
+        hits=np.bincount(truth[clean_hit], minlength=n_classes),
+        fixed_hits=np.bincount(truth[always if top else clean_hit], minlength=n_classes),
+        checks=checks.astype(np.int64),
+        slot=slot[order],
+        listed=listed,
+        always=always[order],
+        slack=slack,
+        rival_starts=rival_starts,
+        rivals=rivals,
+        check_starts=check_starts,
+        check_rivals=check_rivals,
+    )
+
+
+def block_codes(panel: Panel, spoken: np.ndarray, within: Sequence[str]) -> np.ndarray:
+    """Number the blocks, the examples that share availability pattern and the values of the columns: (n,) int64."""
+    code = np.zeros(panel.n_examples, np.int64)
+    for m in range(panel.n_agents):
+        code = _refined(code, spoken[:, m] >= 0)
+    for name in within:
+        column = panel.column(name).dictionary_encode()
+        values = column.indices.to_numpy(zero_copy_only=False)
+        code = _refined(code, np.nan_to_num(values, nan=-1).astype(np.int64) + 1)
+    return code
+
+
+def _refined(code: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Number the pairs (code, value) from 0, so that many columns never overflow."""
+    pairs = code * (int(values.max()) + 1) + values
+    return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
+
+
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return starts[0] .. starts[0] + counts[0] - 1, starts[1] .. as one array of int64."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(np.asarray(starts, np.int64) - (ends - counts), counts)
