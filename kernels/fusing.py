@@ -177,19 +177,13 @@ def covers_truth(
     if top == 0 or label < 0:
         return label == truth
     allowed = i if len(listed) > 1 else 0
-    own = 0.0
-    if kind == SELECT:
-        own = 1.0 if truth == label else 0.0
-    else:
-        own = score(kind, evidence, i, spoken, weights, row, truth)
+    own = 0.0 if kind == SELECT else score(kind, evidence, i, spoken, weights, row, truth)
+    own += 1.0 if kind == SELECT and truth == label else 0.0
     before = 0
     for c in range(evidence.shape[2]):
         if listed[allowed, c]:
-            other = 0.0
-            if kind == SELECT:
-                other = 1.0 if c == label else 0.0
-            else:
-                other = score(kind, evidence, i, spoken, weights, row, c)
+            other = 0.0 if kind == SELECT else score(kind, evidence, i, spoken, weights, row, c)
+            other += 1.0 if kind == SELECT and c == label else 0.0
             before += other > own or (other == own and c < truth)
     return listed[allowed, truth] and before < top
 

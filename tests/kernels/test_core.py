@@ -110,7 +110,7 @@ def test_partial_draws_stop_early(shuffles, n, drawn):
 
 def test_rejected_draws_are_drawn_again(shuffles):
     # A half is rejected with a probability below n / 2^32: a large block shows it, of which few positions are drawn.
-    n, drawn = 2**22 + 12345, 3000
+    n, drawn = 4_300_000, 3000
     rejections: list[int] = []
     plain = plain_permutations(1, 0, 0, 0, n, 2, drawn, rejections)
     assert rejections
