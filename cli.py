@@ -92,16 +92,28 @@ role_options = stacked(
 test_options = stacked(
     click.option(
         "--statistic",
-        type=click.Choice(["balanced_accuracy", "accuracy"]),
+        metavar="NAME",
         default="balanced_accuracy",
         show_default=True,
-        help="What shuffling may cost.",
+        help="What shuffling may cost: balanced_accuracy, accuracy, or top_2, top_3 ... for top-k coverage.",
     ),
-    click.option("--scheme", type=click.Choice(["joint"]), default="joint", show_default=True, help="What moves."),
+    click.option(
+        "--scheme",
+        type=click.Choice(["joint", "independent", "single"]),
+        default="joint",
+        show_default=True,
+        help="What moves: whole rows of reliability, each agent's on its own, or one agent's alone.",
+    ),
     click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable."),
     click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates."),
     click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result to the last bit."),
+    click.option(
+        "--exact/--no-exact",
+        default=None,
+        help="Exact mean, sd and the gap's interval, from all pairs; up to some 100,000 examples by default.",
+    ),
     click.option("--threads", type=int, help="The CPUs that this process may use, by default."),
+    click.option("--engine", type=click.Choice(["core", "numba"]), help="Who runs the replicates: the same results."),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")
 
@@ -201,6 +213,7 @@ def permute(file: str, as_json: bool, **options: Any) -> None:
 
     \b
     sabotage permute preds.parquet --rule weighted_mean --within subject --permutations 100000
+    sabotage permute preds.parquet --scheme single
     """
     from sabotage.reports import terminal
 
@@ -209,6 +222,7 @@ def permute(file: str, as_json: bool, **options: Any) -> None:
     from sabotage.fusion import replay
     from sabotage.notes import Notes
     from sabotage.permutation import permute as permute_panel
+    from sabotage.permutation import permute_each, to_dict_each
 
     table, settings = split(options)
     ready_options = {name: settings.pop(name) for name in ("rule", "clip", "temperature")}
@@ -216,15 +230,24 @@ def permute(file: str, as_json: bool, **options: Any) -> None:
     ready = replay(panel, **ready_options)
     if not as_json:
         terminal.print_panel(panel)
+    is_single = settings["scheme"] == "single"
     with progress_bar() as progress:
-        permutation = permute_panel(ready, **settings, progress=progress)
+        if is_single:
+            tests = permute_each(ready, **{k: v for k, v in settings.items() if k != "scheme"}, progress=progress)
+        else:
+            tests = {"": permute_panel(ready, **settings, progress=progress)}
     notes = Notes(panel.notes)
     note_replay(ready, notes)
-    note_permutation(ready, permutation, notes)
+    for test in tests.values():
+        note_permutation(ready, test, notes)
     if as_json:
-        print_json(permutation.to_dict() | {"notes": list(notes)})
+        print_json((to_dict_each(tests) if is_single else tests[""].to_dict()) | {"notes": list(notes)})
+        return
+    sentences = [shuffling(panel, ready.rule.name, test) for test in tests.values()]
+    if is_single:
+        terminal.print_single(tests, sentences, list(notes))
     else:
-        terminal.print_permutation(permutation, shuffling(panel, ready.rule.name, permutation), list(notes))
+        terminal.print_permutation(tests[""], sentences[0], list(notes))
 
 
 @commands.command()

@@ -211,27 +211,51 @@ def count_covered(
 
 
 @kernel
-def sum_pairs(
+def holds(
     kind: int,
-    top: int,
     evidence: Floats,
     spoken: Labels,
     weights: Floats,
-    listed: NDArray[np.bool_],
+    i: int,
+    row: int,
+    truth: int,
+    rivals: Labels,
+    slack: int,
+) -> bool:
+    """Whether at most `slack` of the rivals beat the truth of example i under weights[row]; linear rules only."""
+    own = score(kind, evidence, i, spoken, weights, row, truth)
+    for rival in rivals:
+        other = score(kind, evidence, i, spoken, weights, row, rival)
+        if other > own or (other == own and rival < truth):
+            slack -= 1
+            if slack < 0:
+                return False
+    return True
+
+
+@kernel
+def sum_pairs(
+    kind: int,
+    evidence: Floats,
+    spoken: Labels,
+    weights: Floats,
     order: Counts,
     starts: Counts,
     truth: Labels,
     checks: Counts,
+    check_starts: Counts,
+    check_rivals: Labels,
+    slack: Labels,
     class_weights: Floats,
     first: int,
     last: int,
     rows: Counts,
     columns: Floats,
 ) -> None:
-    """Replay the positions `checks`, ascending, with each donor of their block from first to last - 1.
+    """Decide the positions `checks`, ascending, with each donor of their block from first to last - 1.
 
     Adds the donors with which a check hits to `rows` (n_checks,), and the class weight of the checks that hit with a
-    donor to `columns` (n,), class by class as the core does.
+    donor to `columns` (n,), class by class as the core does. `check_starts` (n_examples + 1,) bounds the rivals.
     """
     by_class = np.zeros(len(class_weights), np.int64)
     block = np.searchsorted(starts, first, side="right") - 1
@@ -240,10 +264,11 @@ def sum_pairs(
             block += 1
         by_class[:] = 0
         for k in range(np.searchsorted(checks, starts[block]), np.searchsorted(checks, starts[block + 1])):
-            p = checks[k]
-            hit = covers_truth(kind, top, evidence, spoken, weights, listed, order[p], donor, truth[p])
+            i, c = order[checks[k]], truth[checks[k]]
+            rivals = check_rivals[check_starts[i] : check_starts[i + 1]]
+            hit = holds(kind, evidence, spoken, weights, i, donor, c, rivals, slack[i])
             rows[k] += hit
-            by_class[truth[p]] += hit
+            by_class[c] += hit
         for c in range(len(class_weights)):
             columns[donor] += class_weights[c] * by_class[c]
 

@@ -7,7 +7,7 @@ either side, whatever the score sums lose to rounding; those between are decided
 import numpy as np
 from numpy.typing import NDArray
 from sabotage.kernels.compiling import kernel
-from sabotage.kernels.fusing import SUM, covers_truth
+from sabotage.kernels.fusing import SUM, holds
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
@@ -47,12 +47,10 @@ def margin_sign(
 @kernel
 def sum_lines(
     kind: int,
-    top: int,
     agent: int,
     evidence: Floats,
     spoken: Integers,
     weights: Floats,
-    listed: NDArray[np.bool_],
     order: Longs,
     truth: Integers,
     checks: Longs,
@@ -79,13 +77,14 @@ def sum_lines(
     for k in range(len(checks)):
         p = checks[k]
         i = order[p]
-        n_rivals = check_starts[k + 1] - check_starts[k]
+        rivals = check_rivals[check_starts[i] : check_starts[i + 1]]
+        n_rivals = len(rivals)
         edges = np.empty(2 * n_rivals + 2, np.int64)
         states = np.empty((n_rivals, 3), np.int64)
         bounds = np.empty((n_rivals, 2), np.int64)
         edges[0], edges[1] = 0, n_donors
         for h in range(n_rivals):
-            rival = check_rivals[check_starts[k] + h]
+            rival = rivals[h]
             # The first donor's state holds up to bounds[0], the last one's from bounds[1] on.
             for side in range(2):
                 write_row(agent, weights[p], weights[donors[0 if side == 0 else n_donors - 1]], spoken[i], row)
@@ -115,9 +114,9 @@ def sum_lines(
                     lost += states[h, 2] == LOST
                 else:
                     unsure += 1
-            if lost > slack[k]:
+            if lost > slack[i]:
                 continue
-            if lost + unsure <= slack[k]:
+            if lost + unsure <= slack[i]:
                 rows[k] += before[end] - before[begin]
                 changes[begin] += 1
                 changes[end] -= 1
@@ -125,7 +124,7 @@ def sum_lines(
             redone += end - begin
             for d in range(begin, end):
                 write_row(agent, weights[p], weights[donors[d]], spoken[i], row)
-                if covers_truth(kind, top, evidence, spoken, row, listed, i, 0, truth[p]):
+                if holds(kind, evidence, spoken, row, i, 0, truth[p], rivals, slack[i]):
                     rows[k] += repeats[d]
                     changes[d] += 1
                     changes[d + 1] -= 1

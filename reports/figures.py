@@ -58,7 +58,7 @@ def permutation_null(audit: Audit, ax: Axes) -> Axes:
     permutation = audit.permutation
     if permutation is None:
         raise ValueError("the audit has no permutation test to draw")
-    measure = permutation.statistic.replace("_", " ")
+    measure = permutation.measure
     values = np.round(permutation.broken, 9)  # equal statistics may differ in the last bit
     ax.hist(values, bins=min(30, max(5, len(np.unique(values)))), color="#9ec9e2", edgecolor="none")
     ax.axvline(permutation.clean, color="#d55e00", linewidth=1.4, label=f"as observed, {permutation.clean:.3f}")

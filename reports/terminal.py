@@ -1,6 +1,6 @@
 """What the commands print: plain text in a pipe, a little colour on a terminal, 80 columns wide."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,6 +9,7 @@ from sabotage.reports.writing import FILES
 
 from sabotage.audit import Audit
 from sabotage.errors import printable
+from sabotage.exact import Moments
 from sabotage.finding import p_text, percent, points
 from sabotage.panel import Panel
 from sabotage.permutation import Permutation
@@ -108,22 +109,61 @@ def print_permutation(permutation: Permutation, sentence: str, notes: Sequence[s
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
     within = ", ".join(("availability pattern", *permutation.within))
-    measure = permutation.statistic.replace("_", " ")
-    grid.add_row("scheme", safe(f"{permutation.scheme}, inside {within}: {permutation.n_blocks:,} blocks"))
+    moved = {"joint": "whole rows", "independent": "each agent on its own"}.get(
+        permutation.scheme, f"{permutation.agent} alone"
+    )
+    blocks = f"{permutation.n_blocks:,} block{'' if permutation.n_blocks == 1 else 's'}"
+    grid.add_row("scheme", safe(f"{permutation.scheme} ({moved}), inside {within}: {blocks}"))
     grid.add_row("replicates", f"{permutation.n_permutations:,}")
-    grid.add_row(measure, f"{permutation.clean:.4f} as observed")
+    grid.add_row(permutation.measure, f"{permutation.clean:.4f} as observed")
     spread = f", sd {permutation.broken_sd:.4f}" if permutation.broken_sd is not None else ""
     grid.add_row("", f"{permutation.broken_mean:.4f} shuffled{spread}")
     grid.add_row("", f"{permutation.uniform_weights:.4f} with every reliability 1")
     error = (
         f", Monte Carlo error {permutation.monte_carlo_error:.2g}" if permutation.monte_carlo_error is not None else ""
     )
+    moments = permutation.moments
+    if moments is not None:
+        grid.add_row("", f"{moments.exact_mean:.4f} exact mean over all permutations, sd {moments.exact_sd:.4f}")
     grid.add_row("gap", f"{permutation.gap:+.4f}{error}")
+    if moments is not None:
+        grid.add_row("", f"{moments.gap_u:+.4f} when each takes another's{_interval(moments)}")
     grid.add_row("p", f"{p_text(permutation.p_value)} one-sided, {p_text(permutation.p_value_two_sided)} two-sided")
     grid.add_row("flip rate", f"{percent(permutation.flip_rate, 2)} of all decisions, mean over replicates")
     out.print(grid)
     for note in notes:
         out.print(f"[dim]note: {safe(note)}[/dim]")
+
+
+def print_single(permutations: Mapping[str, Permutation], sentences: Sequence[str], notes: Sequence[str]) -> None:
+    """Print what shuffling each agent's reliability alone changed, one row an agent."""
+    out = console()
+    out.print()
+    for sentence in sentences:
+        out.print(safe(sentence))
+    out.print()
+    rows = []
+    for agent, test in permutations.items():
+        interval = None if test.moments is None else test.moments.gap_interval
+        span = "-" if interval is None else f"[{interval[0]:+.4f}, {interval[1]:+.4f}]"
+        flips = percent(test.flip_rate, 2)
+        rows.append((agent, f"{test.gap:+.4f}", span, p_text(test.p_value), p_text(test.p_value_two_sided), flips))
+    out.print(_agent_table(("gap", "95 % interval", "p", "p two-sided", "flips"), rows))
+    first = next(iter(permutations.values()))
+    blocks = f"{first.n_blocks:,} block{'' if first.n_blocks == 1 else 's'}"
+    out.print(
+        f"single, {blocks}, {first.n_permutations:,} replicates each: {first.measure} {first.clean:.4f} as observed"
+    )
+    for note in notes:
+        out.print(f"[dim]note: {safe(note)}[/dim]")
+
+
+def _interval(moments: Moments) -> str:
+    clusters = f"over {moments.n_clusters:,} clusters"
+    if moments.gap_interval is None:
+        return f", no interval {clusters}"
+    low, high = moments.gap_interval
+    return f", 95 % interval [{low:+.4f}, {high:+.4f}] {clusters}"
 
 
 def print_rules(rules: Sequence[Rule]) -> None:

@@ -4,8 +4,10 @@ import naive
 import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
+from sabotage.kernels import fusing
 
 from sabotage import Panel
+from sabotage.fusion import Replay
 
 LABELS = ("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -86,6 +88,77 @@ def to_naive(panel: Panel) -> naive.Tiny:
 def decisions(labels: np.ndarray) -> list[int | None]:
     """Return label codes as the oracle has them."""
     return [None if label < 0 else int(label) for label in labels]
+
+
+FAMILIES = ("plain", "votes", "equal", "tenths", "neighbours", "denormal", "zeros", "huge", "wide", "few")
+
+
+def tie_heavy(family: str, n: int = 60, n_agents: int = 3, n_classes: int = 4, seed: int = 0, **options) -> Panel:
+    """Draw a panel on which a fusion has ties, near ties and numbers at the ends of what float64 holds.
+
+    plain: none of it; votes: one-hot scores, reliability in tenths; equal: all reliability 1; tenths: both rounded;
+    neighbours: one unit in the last place apart; denormal: the smallest numbers there are; zeros: many rows of
+    reliability 0, scores of -0.0; huge: 1e200; wide: reliability from 1e-200 to 1e90; few: three rows of reliability.
+    """
+    panel = make_panel(n, n_agents, n_classes, seed, **options)
+    random = np.random.default_rng(seed + 1)
+    scores, q = panel.scores, panel.reliability
+    shape, there = scores.shape, ~np.isnan(scores)
+    if family == "votes":
+        scores = (np.arange(n_classes) == scores.argmax(axis=2)[:, :, None]).astype(float)
+    elif family == "tenths":
+        scores = np.round(scores, 1)
+    elif family == "neighbours":
+        base = np.round(scores, 1) + 0.1
+        scores = np.where(random.random(shape) < 0.5, base, np.nextafter(base, random.choice([0.0, 9.0], shape)))
+    elif family == "denormal":
+        scores = random.integers(0, 4, shape) * 5e-324
+    elif family == "zeros":
+        scores = np.where(random.random(shape) < 0.5, -0.0, np.round(scores, 1))
+    elif family == "huge":
+        scores = np.round(scores, 1) * 1e200
+    elif family == "few":
+        scores = np.round(scores, 2)
+    if family in ("votes", "tenths", "huge"):
+        q = np.round(q * 10) / 10
+    elif family == "equal":
+        q = np.ones_like(q)
+    elif family == "neighbours":
+        q = np.where(random.random(q.shape) < 0.5, 1.0, np.nextafter(1.0, random.choice([0.0, 9.0], q.shape)))
+    elif family == "denormal":
+        q = random.integers(0, 3, q.shape) * 1.0
+    elif family == "zeros":
+        q = np.where(random.random(q.shape) < 0.7, 0.0, np.round(q, 1))
+    elif family == "wide":
+        q = q * 10.0 ** random.integers(-200, 90, q.shape)
+    elif family == "few":
+        q = q[random.integers(0, min(3, n), n)]
+    silent = panel.labels < 0
+    scores = np.where(there, scores, np.nan)
+    labels = np.where(silent, -1, np.nan_to_num(scores, nan=-1.0).argmax(axis=2)).astype(np.int32)
+    return Panel(
+        panel.agents,
+        panel.classes,
+        panel.ids,
+        panel.truth,
+        labels,
+        panel.confidence,
+        scores,
+        np.where(silent, np.nan, q),
+        columns=panel.columns,
+    )
+
+
+def scores_of(ready: Replay, weights: np.ndarray) -> np.ndarray:
+    """Score every example under the weights (n, M), agents in file order: float64 sums, silent agents left out."""
+    if ready.kind == fusing.VOTE:
+        evidence = (ready.spoken[:, :, None] == np.arange(ready.panel.n_classes)).astype(float)
+    else:
+        evidence = ready.evidence
+    total = np.zeros((len(weights), ready.panel.n_classes))
+    for m in range(weights.shape[1]):
+        total += np.where(ready.spoken[:, m, None] >= 0, weights[:, m, None] * evidence[:, m], 0.0)
+    return total
 
 
 @st.composite

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sabotage.errors import SabotageError, SabotageWarning
     from sabotage.fusion import Decision, fuse, recorded, replay
     from sabotage.panel import Panel
-    from sabotage.permutation import Permutation, permute
+    from sabotage.permutation import Permutation, permute, permute_each
     from sabotage.reading import read_panel
     from sabotage.roles import Roles, assign_roles
 
@@ -30,6 +30,7 @@ _HOME = {
     "assign_roles": "roles",
     "fuse": "fusion",
     "permute": "permutation",
+    "permute_each": "permutation",
     "read_panel": "reading",
     "recorded": "fusion",
     "replay": "fusion",
@@ -50,6 +51,7 @@ __all__ = [
     "assign_roles",
     "fuse",
     "permute",
+    "permute_each",
     "read_panel",
     "recorded",
     "replay",

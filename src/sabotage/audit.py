@@ -168,9 +168,11 @@ def analyze(
     within: Sequence[str] = (),
     n_permutations: int = 10_000,
     seed: int = 0,
+    exact: bool | None = None,
     clip: float = CLIP,
     temperature: float = TEMPERATURE,
     threads: int | None = None,
+    engine: str | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Audit a panel: decisions, roles, profiles, bounds and the permutation test.
@@ -185,8 +187,9 @@ def analyze(
     threshold : float or str
         Confidence from which misleading is sabotage; "q0.9" is each agent's own quantile.
     top_k : sequence of int
-    statistic, scheme, within, n_permutations, seed, threads, progress
-        Of the permutation test, see `sabotage.permute`; 0 permutations leave it out.
+    statistic, scheme, within, n_permutations, seed, exact, threads, engine, progress
+        Of the permutation test, see `sabotage.permute`; 0 permutations leave it out. Scheme "single" makes a test for
+        each agent, not one for the panel: `sabotage.permute_each`.
     clip, temperature : float
         Of the rules that take them.
 
@@ -200,6 +203,10 @@ def analyze(
     ks = tuple(dict.fromkeys(int(k) for k in top_k))
     if not ks or min(ks) < 1:
         raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
+    if scheme == "single":
+        raise SabotageError(
+            "scheme single makes one test for each agent: sabotage permute --scheme single, in Python permute_each"
+        )
     notes = Notes(panel.notes)
     digest = None
     if panel.origin.path is not None:
@@ -234,7 +241,9 @@ def analyze(
             within=within,
             n_permutations=n_permutations,
             seed=seed,
+            exact=exact,
             threads=threads,
+            engine=engine,
             progress=progress,
         )
         note_permutation(ready, permutation, notes)
@@ -253,6 +262,7 @@ def analyze(
         "within": list(within),
         "n_permutations": index(n_permutations),
         "seed": index(seed),
+        "exact": exact,
         "clip": float(clip),
         "temperature": float(temperature),
         "bins": scoring.BINS,

@@ -170,8 +170,8 @@ class NumbaEngine(Engine):
         """Make every check with each donor of its block from first to last - 1."""
         plan, ready = self.plan, self.plan.replay
         fusing.sum_pairs(
-            ready.kind, plan.top, ready.evidence, ready.spoken, plan.weights, plan.listed, plan.order, plan.starts,
-            plan.truth, plan.checks, class_weights, first, last, rows, columns,
+            ready.kind, ready.evidence, ready.spoken, plan.weights, plan.order, plan.starts, plan.truth, plan.checks,
+            plan.check_starts, plan.check_rivals, plan.slack, class_weights, first, last, rows, columns,
         )  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from sabotage.engines import Engine
 from sabotage.kernels import lines
 from sabotage.planning import Plan
 
-# Pairs of a check and a donor up to which the sums are made without being asked for: the core does some 2e9 a second
-# (M = 3, C = 7), so they take no longer than 10,000 replicates of as many examples.
-MOST_PAIRS = {"core": 2e10, "numba": 1e8}
+# Pairs of an example and a donor up to which the sums are made without being asked for. The core looks at some 2e9 a
+# second, numba at 2e7: about as long as 10,000 replicates take (M = 3, C = 7, n = 60,000).
+MOST_PAIRS = 4e9
 TASK = 1 << 26  # pairs of one call, so that Ctrl-C is soon heard
 LINE_COST = 200_000  # pairs that take as long as one block in which a number orders the donors
 SHORTEST_LINE = 1024  # positions of a block below which its pairs are the faster way
@@ -48,10 +48,11 @@ class Moments:
 class PairSums:
     """Sums over all pairs (example, donor of its block), by position.
 
-    `hits` (n,) int64: donors with which an example hits; `columns` (n,): class weights of the examples that hit with
-    a donor.
+    `moves` (n,) bool: examples that hit with some donors and not with others, as far as is known; `hits` (n,) int64:
+    donors with which an example hits; `columns` (n,): class weights of the examples that move and hit with a donor.
     """
 
+    moves: np.ndarray
     hits: np.ndarray
     columns: np.ndarray
 
@@ -99,15 +100,15 @@ def sum_pairs(
     if stopped():
         return None
     hits[plan.checks] += rows
-    always = np.bincount(plan.block_of, np.where(plan.always, class_weights[plan.truth], 0.0), plan.n_blocks)
-    return PairSums(hits, columns + always[plan.block_of])
+    moves = np.zeros(len(hits), bool)
+    moves[plan.checks] = True
+    return PairSums(moves, hits, columns)
 
 
-def unmoved(plan: Plan, class_weights: np.ndarray) -> PairSums:
+def unmoved(plan: Plan) -> PairSums:
     """Return the sums of a rule that takes no reliability: a donor changes nothing."""
-    weight = np.where(_clean_hits(plan), class_weights[plan.truth], 0.0)
-    columns = np.bincount(plan.block_of, weight, plan.n_blocks)[plan.block_of]
-    return PairSums(np.where(_clean_hits(plan), np.diff(plan.starts)[plan.block_of], 0), columns)
+    hits = np.where(_clean_hits(plan), np.diff(plan.starts)[plan.block_of], 0)
+    return PairSums(np.zeros(len(hits), bool), hits, np.zeros(len(hits)))
 
 
 def moments(plan: Plan, sums: PairSums, class_weights: np.ndarray, groups: np.ndarray | None, average: bool) -> Moments:
@@ -141,8 +142,9 @@ def moments(plan: Plan, sums: PairSums, class_weights: np.ndarray, groups: np.nd
     else:
         n_true = np.bincount(plan.truth, minlength=len(class_weights))
         usual = (np.bincount(plan.truth, gain, len(class_weights)) / np.maximum(n_true, 1))[plan.truth]
-    given = sums.columns - weight * own  # sum over k != i of w_k h_ki
-    expected = np.bincount(block, weight * rest, plan.n_blocks)[block] - weight * rest
+    moving = np.where(sums.moves, weight, 0.0)  # of the others h_ki = r_k
+    given = sums.columns - moving * own  # sum over k != i of w_k h_ki
+    expected = np.bincount(block, moving * rest, plan.n_blocks)[block] - moving * rest
     influence = weight * (gain - usual) - np.where(n_here > 1, (given - expected) / others, 0.0)
     totals = influence if groups is None else np.bincount(groups[plan.order], influence)
     n_clusters = len(totals)
@@ -212,15 +214,11 @@ def _sum_line(
     mine = np.arange(low, high)
     for c in np.unique(plan.truth[plan.checks[mine]]):
         some = mine[plan.truth[plan.checks[mine]] == c]
-        examples = plan.order[plan.checks[some]]
-        counts = np.diff(plan.check_starts)[examples]
-        bounds = np.r_[0, np.cumsum(counts)].astype(np.int64)
-        index = np.arange(bounds[-1]) + np.repeat(plan.check_starts[examples] - bounds[:-1], counts)
         part, changes = np.zeros(len(some), np.int64), np.zeros(len(first) + 1, np.int64)
         lines.sum_lines(
-            ready.kind, plan.top, -1 if agent is None else agent, ready.evidence, ready.spoken, weights, plan.listed,
-            plan.order, plan.truth, plan.checks[some], bounds, plan.check_rivals[index], plan.slack[examples],
-            (first + start).astype(np.int64), repeats.astype(np.int64), part, changes,
+            ready.kind, -1 if agent is None else agent, ready.evidence, ready.spoken, weights, plan.order, plan.truth,
+            plan.checks[some], plan.check_starts, plan.check_rivals, plan.slack, (first + start).astype(np.int64),
+            repeats.astype(np.int64), part, changes,
         )  # fmt: skip
         rows[some] += part
         columns[start:stop] += class_weights[c] * np.cumsum(changes)[:-1][inverse]

@@ -116,8 +116,12 @@ def shuffling(panel: Panel, rule: str, permutation: Permutation | None) -> str:
     what = {"reliability": "reliability", "confidence": "confidence"}.get(
         panel.weights, f"the weights ({panel.weights})"
     )
+    if permutation.scheme == "independent":
+        what += ", each agent's on its own,"
+    elif permutation.agent is not None:
+        what += f" of {permutation.agent} alone"
     shuffles = f"{permutation.n_permutations:,} shuffle{'' if permutation.n_permutations == 1 else 's'}"
-    measure = permutation.statistic.replace("_", " ")
+    measure = permutation.measure
     if not find_rule(rule).uses_reliability:
         return f"{rule} takes no reliability, so there was nothing to shuffle."
     if permutation.n_blocks == panel.n_examples:

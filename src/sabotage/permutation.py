@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -80,6 +80,15 @@ class Permutation:
     moments: Moments | None
     why_no_moments: str | None
     broken: np.ndarray
+
+    @property
+    def measure(self) -> str:
+        """The statistic in words."""
+        return (
+            f"top-{self.statistic[4:]} coverage"
+            if self.statistic.startswith("top_")
+            else self.statistic.replace("_", " ")
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields of audit.json; what could not be had is None."""
@@ -189,7 +198,7 @@ def permute(
     clean = float(measure(plan.hits[None])[0])
     if not replay.rule.uses_reliability:
         broken, n_flips = np.full(n_permutations, clean), 0
-        uniform, why, sums = replay.weights, None, unmoved(plan, class_weights)
+        uniform, why, sums = replay.weights, None, unmoved(plan)
     else:
         runner = make_engine(plan, scheme, None if agent is None else panel.agents.index(agent), engine)
         why, sums = _why_not_exact(plan, runner, exact), None
@@ -241,6 +250,14 @@ def permute_each(replay: Replay, **options: Any) -> dict[str, Permutation]:
     return {agent: permute(replay, scheme="single", agent=agent, **options) for agent in replay.panel.agents}
 
 
+def to_dict_each(permutations: Mapping[str, Permutation]) -> dict[str, Any]:
+    """Return the tests of `permute_each` in the fields of audit.json: those of one agent are None, and in "agents"."""
+    each = {agent: permutation.to_dict() for agent, permutation in permutations.items()}
+    shared = ("scheme", "statistic", "within", "n_blocks", "n_permutations", "clean", "uniform_weights")
+    first = next(iter(each.values()))
+    return {name: value if name in shared else None for name, value in first.items()} | {"agents": each}
+
+
 def _top_of(statistic: str, n_classes: int) -> int:
     """Return k of "top_k", 0 for the statistics of decisions."""
     found = re.fullmatch(r"top_([1-9]\d*)", statistic)
@@ -264,7 +281,7 @@ def _why_not_exact(plan: Plan, runner: Engine, exact: bool | None) -> str | None
         why = f"exact sums exist for weights that move as they are: those of {rule.name} depend on the whole row"
     elif exact is False:
         return "exact sums were not asked for"
-    elif exact is None and count_pairs(plan, runner.scheme) > MOST_PAIRS[runner.name]:
+    elif exact is None and count_pairs(plan, runner.scheme) > MOST_PAIRS:
         pairs = count_pairs(plan, runner.scheme)
         return f"exact sums over {pairs:,} pairs of examples take long: --exact (in Python exact=True) asks for them"
     else:
