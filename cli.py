@@ -383,6 +383,11 @@ def say(kind: str, sentence: str) -> None:
     click.echo(f"{kind}: {printable(sentence)}", err=True)
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether an interrupt is behind the error: out of numba's dispatcher it comes as the cause of a SystemError."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or is_interrupt(error.__cause__))
+
+
 def status_of_run() -> int:
     """Run the command and return its exit status; every failure is one sentence."""
     try:
@@ -400,6 +405,9 @@ def status_of_run() -> int:
     except MemoryError:
         say("error", "there is not enough memory for this")
     except Exception as error:
+        if is_interrupt(error):
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
         if "SABOTAGE_DEBUG" in os.environ:
             raise
         say("error", f"{type(error).__name__}: {error}; this is a bug of sabotage (SABOTAGE_DEBUG=1 shows where)")

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -72,10 +73,10 @@ class CoreEngine(Engine):
 
     name, batch = "core", CORE_BATCH
 
-    def __init__(self, plan: Plan, scheme: str, agent: int | None) -> None:
+    def __init__(self, plan: Plan, scheme: str, agent: int | None, pause: Callable[[], None]) -> None:
         super().__init__(plan, scheme, agent)
         weights = plan.weights if scheme == "joint" else plan.raw_weights
-        buffers, n_pairs, threshold, votes = core_buffers(plan, weights)
+        buffers, n_pairs, threshold, votes = core_buffers(plan, weights, pause)
         self._core_plan = _core_module().Plan(buffers, n_pairs, threshold, votes)
         self._by_class = np.lexsort((plan.truth[plan.checks], plan.block_of[plan.checks])).astype(np.int64)
 
@@ -175,11 +176,18 @@ class NumbaEngine(Engine):
         )  # fmt: skip
 
 
-def make_engine(plan: Plan, scheme: str = "joint", agent: int | None = None, engine: str | None = None) -> Engine:
+def make_engine(
+    plan: Plan,
+    scheme: str = "joint",
+    agent: int | None = None,
+    engine: str | None = None,
+    pause: Callable[[], None] = lambda: None,
+) -> Engine:
     """Choose who runs a plan: the core where it can, unless `engine` is "numba".
 
     The core knows linear rules of at most 32 agents, not the softmax over reliabilities that move one by one; it
-    still draws for the rules that numba runs. Raises SabotageError for an unknown engine.
+    still draws for the rules that numba runs. `pause` is called every now and then, and may raise. Raises
+    SabotageError for an unknown engine.
     """
     if engine is not None and engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
@@ -192,5 +200,5 @@ def make_engine(plan: Plan, scheme: str = "joint", agent: int | None = None, eng
     n_agents = plan.spoken.shape[1]
     softmax_moves = plan.replay.rule.weight == "softmax" and scheme != "joint"
     if plan.replay.is_linear and n_agents <= MOST_AGENTS and not softmax_moves:
-        return CoreEngine(plan, scheme, agent)
+        return CoreEngine(plan, scheme, agent, pause)
     return NumbaEngine(plan, scheme, agent, core_draws=n_agents <= MOST_AGENTS)

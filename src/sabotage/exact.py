@@ -66,39 +66,28 @@ def count_pairs(plan: Plan, scheme: str) -> int:
 
 
 def sum_pairs(
-    engine: Engine, class_weights: np.ndarray, threads: int = 1, stopped: Callable[[], bool] = lambda: False
-) -> PairSums | None:
-    """Sum over all pairs, or return None once `stopped` says so. The engine's scheme is joint or single."""
+    engine: Engine, class_weights: np.ndarray, threads: int = 1, pause: Callable[[], None] = lambda: None
+) -> PairSums:
+    """Sum over all pairs, for scheme joint or single. `pause` is called every now and then, and may raise."""
     plan = engine.plan
     sizes = np.diff(plan.starts)
     hits = np.where(plan.always, sizes[plan.block_of], 0)
     rows, columns = np.zeros(len(plan.checks), np.int64), np.zeros(len(plan.order))
-    if engine.scheme == "single":
-        for block in _blocks_with_checks(plan):
-            if stopped():
-                return None
+    is_line = np.ones(plan.n_blocks, bool) if engine.scheme == "single" else _is_line(plan)
+    for block in np.unique(plan.block_of[plan.checks]).tolist():
+        if is_line[block]:
+            pause()
             _sum_line(plan, engine.agent, block, class_weights, rows, columns)
-    else:
-        is_line = _is_line(plan)
-        for block in _blocks_with_checks(plan):
-            if is_line[block]:
-                if stopped():
-                    return None
-                _sum_line(plan, None, block, class_weights, rows, columns)
 
-        def work(part: tuple[int, int]) -> np.ndarray | None:
-            if stopped():
-                return None
-            own = np.zeros_like(rows)
-            engine.sum_pairs(*part, class_weights, own, columns)  # parts write different columns
-            return own
+    def work(part: tuple[int, int]) -> np.ndarray:
+        pause()
+        own = np.zeros_like(rows)
+        engine.sum_pairs(*part, class_weights, own, columns)  # parts write different columns
+        return own
 
-        with ThreadPoolExecutor(threads) as pool:
-            for own in pool.map(work, _parts(plan, ~is_line)):
-                if own is not None:
-                    rows += own
-    if stopped():
-        return None
+    with ThreadPoolExecutor(threads) as pool:
+        for own in pool.map(work, _parts(plan, ~is_line)):
+            rows += own
     hits[plan.checks] += rows
     moves = np.zeros(len(hits), bool)
     moves[plan.checks] = True
@@ -166,10 +155,6 @@ def _clean_hits(plan: Plan) -> np.ndarray:
 def _is_line(plan: Plan) -> np.ndarray:
     """Whether two agents speak in a block, for whom the ratio of their weights says all, and which is worth it."""
     return ((plan.spoken[plan.starts[:-1]] >= 0).sum(axis=1) == 2) & (np.diff(plan.starts) >= SHORTEST_LINE)
-
-
-def _blocks_with_checks(plan: Plan) -> list[int]:
-    return np.unique(plan.block_of[plan.checks]).tolist()
 
 
 def _parts(plan: Plan, included: np.ndarray) -> Iterator[tuple[int, int]]:

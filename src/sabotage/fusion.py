@@ -118,7 +118,7 @@ class Replay:
         for rows in panel.chunks():
             truth, spoken = panel.truth[rows], self.spoken[rows]
             scores = np.empty((len(truth), panel.n_classes))
-            fusing.fuse(self.kind, self._evidence(rows), spoken, weights[rows], labels[rows], scores)
+            fusing.fuse(self.kind, self.evidence_of(rows), spoken, weights[rows], labels[rows], scores)
             counted = scores
             if self.rule.needs == "candidates":  # only listed classes count
                 counted = np.where(self.is_listed(rows), scores, -np.inf)
@@ -147,10 +147,11 @@ class Replay:
         labels = np.empty(self.panel.n_examples, np.int32)
         for rows in self.panel.chunks():
             scores = np.empty((len(labels[rows]), self.panel.n_classes))
-            fusing.fuse(self.kind, self._evidence(rows), self.spoken[rows], weights[rows], labels[rows], scores)
+            fusing.fuse(self.kind, self.evidence_of(rows), self.spoken[rows], weights[rows], labels[rows], scores)
         return labels
 
-    def _evidence(self, rows: slice) -> np.ndarray:
+    def evidence_of(self, rows: slice) -> np.ndarray:
+        """Return the evidence of some examples, or (1, 1, C) where labels are the evidence."""
         return self.evidence if self.evidence.shape[0] == 1 < self.panel.n_examples else self.evidence[rows]
 
     def is_listed(self, rows: slice) -> np.ndarray:

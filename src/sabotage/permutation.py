@@ -2,13 +2,10 @@
 
 import os
 import re
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from operator import index
-from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -17,6 +14,7 @@ from sabotage.engines import COHORT, SCHEMES, Engine, make_engine
 from sabotage.errors import SabotageError, unknown
 from sabotage.exact import MOST_PAIRS, Moments, count_pairs, moments, sum_pairs, unmoved
 from sabotage.fusion import Replay
+from sabotage.interrupts import Stop, interruptible
 from sabotage.panel import Panel
 from sabotage.planning import Plan, make_plan
 
@@ -182,7 +180,6 @@ def permute(
     if threads is not None and threads < 1:
         raise SabotageError(f"threads must be at least 1: found {threads}")
 
-    plan = make_plan(replay, within, top)
     n_true = np.bincount(panel.truth, minlength=panel.n_classes)
     if statistic == "balanced_accuracy":
         class_weights = np.divide(1.0, np.count_nonzero(n_true) * n_true, out=np.zeros(len(n_true)), where=n_true > 0)
@@ -195,19 +192,21 @@ def permute(
             return (hits[:, n_true > 0] / n_true[n_true > 0]).sum(axis=1) / np.count_nonzero(n_true)
         return hits.sum(axis=1) / panel.n_examples
 
-    clean = float(measure(plan.hits[None])[0])
-    if not replay.rule.uses_reliability:
-        broken, n_flips = np.full(n_permutations, clean), 0
-        uniform, why, sums = replay.weights, None, unmoved(plan)
-    else:
-        runner = make_engine(plan, scheme, None if agent is None else panel.agents.index(agent), engine)
-        why, sums = _why_not_exact(plan, runner, exact), None
-        with interruptible() as stop:
+    with interruptible() as stop:
+        plan = make_plan(replay, within, top, stop.check)
+        clean = float(measure(plan.hits[None])[0])
+        if not replay.rule.uses_reliability:
+            broken, n_flips = np.full(n_permutations, clean), 0
+            uniform, why, sums = replay.weights, None, unmoved(plan)
+        else:
+            number = None if agent is None else panel.agents.index(agent)
+            runner = make_engine(plan, scheme, number, engine, stop.check)
+            why, sums = _why_not_exact(plan, runner, exact), None
             threads = threads or usable_cpus()
             broken, n_flips = _run(runner, measure, n_permutations, seed, threads, stop, progress)
             if why is None:
-                sums = sum_pairs(runner, class_weights, threads, lambda: bool(stop))
-        uniform = replay.weigh(np.ones_like(panel.reliability))
+                sums = sum_pairs(runner, class_weights, threads, stop.check)
+            uniform = replay.weigh(np.ones_like(panel.reliability))
     alike = replay.decide(uniform)
     alike_hits = np.bincount(panel.truth[alike.hits(panel.truth, top)], minlength=panel.n_classes)
     average = statistic != "balanced_accuracy"
@@ -305,7 +304,7 @@ def _run(
     n_permutations: int,
     seed: int,
     threads: int,
-    stop: list[bool],
+    stop: Stop,
     progress: Progress | None,
 ) -> tuple[np.ndarray, int]:
     """Run all cohorts on a pool of threads; return the statistic of each replicate and the sum of the flips."""
@@ -315,7 +314,7 @@ def _run(
     cohorts = iter(range(-(-n_permutations // COHORT)))
     with ThreadPoolExecutor(threads) as pool:
         try:
-            while not stop:
+            while not stop.asked:
                 # A few more than there are threads, so that none waits and results do not pile up.
                 for cohort in cohorts if len(waiting) < 2 * threads else ():
                     size = min(COHORT, n_permutations - cohort * COHORT)
@@ -335,46 +334,21 @@ def _run(
                     if progress is not None:
                         progress(done, n_permutations)
         except BaseException:
-            stop.append(True)
+            stop.asked = True
             raise
+    stop.check()
     return broken, n_flips
 
 
-def _run_cohort(engine: Engine, seed: int, cohort: int, replicates: int, stop: list[bool]) -> np.ndarray:
+def _run_cohort(engine: Engine, seed: int, cohort: int, replicates: int, stop: Stop) -> np.ndarray:
     """Return what `Engine.run` counts of one cohort: ndarray of shape (replicates, C + 1), int64."""
     counts = np.zeros((replicates, len(engine.plan.hits) + 1), np.int64)
     shuffle = engine.start(seed, cohort)
     for rows in engine.batches(replicates):
-        if stop:
+        if stop.asked:
             break
         engine.run(shuffle, counts[rows])
     return counts
-
-
-@contextmanager
-def interruptible() -> Iterator[list[bool]]:
-    """Make Ctrl-C fill the list that is given instead of raising, and raise KeyboardInterrupt at the end.
-
-    Raised anywhere, it could leave a lock of the pool taken for good, and the threads would wait for it: seen once in
-    some fifty interrupts.
-    """
-    stop: list[bool] = []  # a list, since a signal handler may not wait for an Event's lock
-    if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield stop
-        return
-    interrupted: list[bool] = []
-
-    def remember(*_: object) -> None:
-        interrupted.append(True)
-        stop.append(True)
-
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if interrupted:
-        raise KeyboardInterrupt
 
 
 def usable_cpus() -> int:

@@ -1,6 +1,6 @@
 """What a permutation test has to replay: blocks, the order of the draws, and what permuted weights can change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +9,8 @@ import numpy as np
 from sabotage.fusion import Replay
 from sabotage.kernels import fusing, pruning
 from sabotage.panel import Panel
+
+PRUNED_AT_ONCE = 1 << 17  # examples, some 0.2 s, so that Ctrl-C is soon heard
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,8 +94,13 @@ class Plan:
         return np.where((self.spoken >= 0) & (q >= 0), q, 0.0)
 
 
-def make_plan(replay: Replay, within: Sequence[str] = (), top: int = 0) -> Plan:
-    """Prune a replay and order its examples; `top` > 0 counts coverage by the best `top` classes as a hit."""
+def make_plan(
+    replay: Replay, within: Sequence[str] = (), top: int = 0, pause: Callable[[], None] = lambda: None
+) -> Plan:
+    """Prune a replay and order its examples; `top` > 0 counts coverage by the best `top` classes as a hit.
+
+    `pause` is called every now and then, and may raise.
+    """
     panel = replay.panel
     n, n_classes = panel.n_examples, panel.n_classes
     clean, truth = replay.decision.labels, panel.truth
@@ -101,20 +108,9 @@ def make_plan(replay: Replay, within: Sequence[str] = (), top: int = 0) -> Plan:
     listed = np.ones((1, n_classes), bool)
     if top and replay.rule.needs == "candidates":
         listed = np.concatenate([replay.is_listed(rows) for rows in panel.chunks()])
-    rival_starts, check_starts = np.empty(n + 1, np.int64), np.empty(n + 1, np.int64)
-    outcome, slack = np.empty(n, np.int8), np.empty(n, np.int32)
-    if replay.is_linear:
-        positive = replay.weights[replay.weights > 0]
-        rivals, check_rivals = pruning.prune(
-            replay.kind == fusing.VOTE, replay.evidence, replay.spoken, clean, truth, top, listed,
-            min(1.0, float(positive.min(initial=1.0))), rival_starts, check_starts, outcome, slack,
-        )  # fmt: skip
-        n_half = np.diff(rival_starts)
-    else:
-        rivals = check_rivals = np.empty(0, np.int32)
-        rival_starts[:] = check_starts[:] = slack[:] = 0
-        outcome[:] = pruning.OPEN
-        n_half = np.ones(n, np.int64)
+    pruned = _prune(replay, top, listed, pause) if replay.is_linear else _unpruned(n)
+    rival_starts, rivals, check_starts, check_rivals, outcome, slack = pruned
+    n_half = np.diff(rival_starts) if replay.is_linear else np.ones(n, np.int64)
     is_contested = n_half > 0
     rank = np.where(is_contested, n_half, n_classes)
     order = np.argsort(block * (n_classes + 1) + rank, kind="stable")
@@ -156,6 +152,39 @@ def make_plan(replay: Replay, within: Sequence[str] = (), top: int = 0) -> Plan:
         check_starts=check_starts,
         check_rivals=check_rivals,
     )
+
+
+Pruned = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _prune(replay: Replay, top: int, listed: np.ndarray, pause: Callable[[], None]) -> Pruned:
+    """Return rival_starts, rivals, check_starts, check_rivals, outcome and slack of a linear rule."""
+    n = replay.panel.n_examples
+    starts, check_starts = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    rivals, check_rivals = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    outcome, slack = np.empty(n, np.int8), np.empty(n, np.int32)
+    smallest = float(replay.weights[replay.weights > 0].min(initial=1.0))
+    for first in range(0, n, PRUNED_AT_ONCE):
+        pause()
+        rows = slice(first, min(first + PRUNED_AT_ONCE, n))
+        own, own_check = np.empty(rows.stop - first + 1, np.int64), np.empty(rows.stop - first + 1, np.int64)
+        found = pruning.prune(
+            replay.kind == fusing.VOTE, replay.evidence_of(rows), replay.spoken[rows], replay.decision.labels[rows],
+            replay.panel.truth[rows], top, listed[rows] if len(listed) > 1 else listed, smallest, own, own_check,
+            outcome[rows], slack[rows],
+        )  # fmt: skip
+        rivals.append(found[0])
+        check_rivals.append(found[1])
+        starts[first + 1 : rows.stop + 1] = starts[first] + own[1:]
+        check_starts[first + 1 : rows.stop + 1] = check_starts[first] + own_check[1:]
+    return starts, np.concatenate(rivals), check_starts, np.concatenate(check_rivals), outcome, slack
+
+
+def _unpruned(n: int) -> Pruned:
+    """Return the same of a rule of which nothing is known: any example may go either way."""
+    nobody = np.empty(0, np.int32)
+    starts = np.zeros(n + 1, np.int64)
+    return starts, nobody, starts, nobody, np.full(n, pruning.OPEN, np.int8), np.zeros(n, np.int32)
 
 
 def block_codes(panel: Panel, spoken: np.ndarray, within: Sequence[str]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A plan as the C core takes it: tiles of contested positions, and their half-spaces in 16 bits."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sabotage.kernels import fusing, pruning
@@ -9,14 +11,19 @@ from sabotage.planning import Plan
 TILE, WIDTH = 512, 16
 LOSS, NOTHING, GAIN, CHECK = range(4)
 ALWAYS_WON = 1 << 30  # constant of a half-space that fills up a chunk
+LAID_OUT_AT_ONCE = 1 << 18  # examples, some 0.2 s, so that Ctrl-C is soon heard
 EVERY_CALL_IS_CLOSE = np.iinfo(np.int32).max
 
 
-def core_buffers(plan: Plan, weights: np.ndarray) -> tuple[dict[str, np.ndarray], int, int, bool]:
-    """Return the arguments of `_core.Plan`; weights (n, M) by position are whole rows, or each on its own."""
+def core_buffers(
+    plan: Plan, weights: np.ndarray, pause: Callable[[], None] = lambda: None
+) -> tuple[dict[str, np.ndarray], int, int, bool]:
+    """Return the arguments of `_core.Plan`; weights (n, M) by position are whole rows, or each on its own.
+
+    `pause` is called every now and then, and may raise.
+    """
     ready, n_agents = plan.replay, plan.spoken.shape[1]
     n_pairs = max(1, n_agents // 2)
-    rule = ready.kind == fusing.VOTE, ready.evidence, ready.spoken
     packed, threshold = _packed(plan, weights, n_pairs)
 
     swept = plan.swept
@@ -36,8 +43,8 @@ def core_buffers(plan: Plan, weights: np.ndarray) -> tuple[dict[str, np.ndarray]
     halves = np.zeros((int(rows.sum()), n_pairs + 1, WIDTH), np.int32)
     examples = plan.order[swept[lanes]]
     first_rows = row[tile] + in_tile // WIDTH * n_half
-    pruning.lay_out(
-        *rule, examples, plan.clean[swept[lanes]], plan.rival_starts, plan.rivals, first_rows, in_tile % WIDTH, halves
+    _lay_out(
+        plan, examples, plan.clean[swept[lanes]], plan.rival_starts, plan.rivals, first_rows, in_tile, halves, pause
     )
 
     new_segment = np.flatnonzero(_is_new(tile, kind[lanes], klass[lanes]))
@@ -55,9 +62,9 @@ def core_buffers(plan: Plan, weights: np.ndarray) -> tuple[dict[str, np.ndarray]
     chunk_row = np.cumsum(chunks) - chunks
     chunk_halves = np.zeros((int(chunks.sum()), n_pairs + 1, WIDTH), np.int32)
     chunk_halves[:, -1] = ALWAYS_WON
-    pruning.lay_out(
-        *rule, examples[is_check], klass[lanes][is_check], plan.check_starts, plan.check_rivals, chunk_row[chunk],
-        in_check % WIDTH, chunk_halves,
+    _lay_out(
+        plan, examples[is_check], klass[lanes][is_check], plan.check_starts, plan.check_rivals, chunk_row[chunk],
+        in_check, chunk_halves, pause,
     )  # fmt: skip
 
     def begin(of_tile: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
@@ -81,9 +88,9 @@ def core_buffers(plan: Plan, weights: np.ndarray) -> tuple[dict[str, np.ndarray]
     )
     check_halves = np.zeros((len(plan.check_rivals), n_pairs + 1, 1), np.int32)
     everyone = np.arange(len(plan.order))
-    pruning.lay_out(
-        *rule, everyone, ready.panel.truth, plan.check_starts, plan.check_rivals, plan.check_starts[:-1],
-        np.zeros_like(everyone), check_halves,
+    _lay_out(
+        plan, everyone, ready.panel.truth, plan.check_starts, plan.check_rivals, plan.check_starts[:-1],
+        np.zeros_like(everyone), check_halves, pause,
     )  # fmt: skip
     buffers = {
         "evidence": ready.evidence,
@@ -114,7 +121,29 @@ def core_buffers(plan: Plan, weights: np.ndarray) -> tuple[dict[str, np.ndarray]
         "check_halves": check_halves[:, :, 0],
         "slack": plan.slack,
     }
-    return buffers, n_pairs, threshold, rule[0]
+    return buffers, n_pairs, threshold, ready.kind == fusing.VOTE
+
+
+def _lay_out(
+    plan: Plan,
+    examples: np.ndarray,
+    targets: np.ndarray,
+    starts: np.ndarray,
+    rivals: np.ndarray,
+    first_rows: np.ndarray,
+    lanes: np.ndarray,
+    halves: np.ndarray,
+    pause: Callable[[], None],
+) -> None:
+    """Write the half-spaces of `examples` from rows `first_rows` on, in the column of their lane of a chunk."""
+    ready = plan.replay
+    for first in range(0, len(examples), LAID_OUT_AT_ONCE):
+        pause()
+        part = slice(first, first + LAID_OUT_AT_ONCE)
+        pruning.lay_out(
+            ready.kind == fusing.VOTE, ready.evidence, ready.spoken, examples[part], targets[part], starts, rivals,
+            first_rows[part], lanes[part] % halves.shape[2], halves,
+        )  # fmt: skip
 
 
 def _packed(plan: Plan, weights: np.ndarray, n_pairs: int) -> tuple[np.ndarray, int]:
