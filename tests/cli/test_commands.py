@@ -178,7 +178,7 @@ def test_demo_leaves_a_report(tmp_path):
         (["--permutations", "-5"], "error: the number of permutations must be at least 1"),
         (["--threshold", "much"], "error: threshold must be a confidence in [0, 1]"),
         (["--top-k", "a"], "give whole numbers such as 1,2,3"),
-        (["--statistic", "f1"], "'f1' is not one of"),
+        (["--statistic", "f1"], "unknown statistic 'f1'"),
         (["--no-such-option"], "No such option"),
     ],
 )

@@ -1,11 +1,14 @@
 """The finding's sentences, golden: the numbers are those that `sabotage analyze` finds for the human
 raters of CREMA-D, weighed four ways."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
+from builders import make_panel
 
-from sabotage.finding import find, p_text, points, series
+from sabotage import permute, replay
+from sabotage.finding import find, p_text, points, series, shuffling
 
 VOICE_FACE = ("voice", "face")
 
@@ -26,7 +29,9 @@ def shuffled(clean, mean, p, p2, flips, n=10_000, n_blocks=1):
         flip_rate=flips,
         n_permutations=n,
         n_blocks=n_blocks,
-        statistic="balanced_accuracy",
+        measure="balanced accuracy",
+        scheme="joint",
+        agent=None,
     )
 
 
@@ -204,3 +209,17 @@ def test_words():
     assert [p_text(p) for p in (1, 0.0676, 0.0001, 0.00999)] == ["1.000", "0.068", "0.0001", "0.01"]
     assert series(["a"]) == "a"
     assert series(["a", "b", "c"]) == "a, b and c"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "agent", "says"),
+    [
+        ("independent", None, "Shuffling reliability, each agent's on its own, across examples changes"),
+        ("single", "voice", "Shuffling reliability of voice alone across examples changes"),
+    ],
+)
+def test_the_scheme_is_named(scheme, agent, says):
+    panel = make_panel(60)
+    permutation = permute(replay(panel), n_permutations=20)
+    moved = dataclasses.replace(permutation, scheme=scheme, agent=agent)
+    assert shuffling(panel, "weighted_mean", moved).startswith(says)
