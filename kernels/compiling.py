@@ -23,6 +23,11 @@ def kernel(function: Function) -> Function:
         return numba.njit(**OPTIONS)(function)
 
 
+def helper(function: Function) -> Function:
+    """Compile `function` into the kernels that call it, with whatever types they have; it has no cache of its own."""
+    return numba.njit(**OPTIONS)(function)
+
+
 def inlined(function: Function) -> Function:
     """Write `function` into the kernels that call it: passing array headers to it would cost more than it does."""
     return numba.njit(inline="always", **OPTIONS)(function)

@@ -6,7 +6,7 @@ by (seed, block, cohort); bounded draws are multiply-shift with rejection (Lemir
 
 import numpy as np
 from numpy.typing import NDArray
-from sabotage.kernels.compiling import kernel
+from sabotage.kernels.compiling import helper, kernel
 
 Longs = NDArray[np.int64]
 
@@ -16,7 +16,7 @@ FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 HALF = np.uint64(0xFFFFFFFF)
 
 
-@kernel
+@helper
 def mix(x: np.uint64) -> np.uint64:
     """One step of SplitMix64."""
     x += GAMMA
@@ -36,7 +36,7 @@ def start_streams(seed: np.uint64, cohort: np.uint64, states: NDArray[np.uint64]
                 states[b, s, word] = mix(key)
 
 
-@kernel
+@helper
 def step(state: NDArray[np.uint64], halves: NDArray[np.uint32]) -> None:
     """Step the lanes of one stream (32,) and write their sixteen 32-bit halves."""
     for lane in range(LANES):
@@ -85,4 +85,5 @@ def draw(
                     entry = entries[s, place]
                     entries[s, place] = entries[s, first]
                     entries[s, first] = entry
-            out[r, s] = entries[s]
+            for k in range(out.shape[2]):
+                out[r, s, k] = entries[s, k]

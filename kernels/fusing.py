@@ -7,7 +7,7 @@ index, or -1 for an abstention.
 
 import numpy as np
 from numpy.typing import NDArray
-from sabotage.kernels.compiling import inlined, kernel
+from sabotage.kernels.compiling import helper, inlined, kernel
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -157,7 +157,7 @@ def count_permuted(
         replay_donors(SELECT, evidence, spoken, weights, order, truth, clean, which, donors, counts)
 
 
-@kernel
+@helper
 def covers_truth(
     kind: int,
     top: int,
@@ -210,7 +210,7 @@ def count_covered(
             counts[r, truth[p]] += hit
 
 
-@kernel
+@helper
 def holds(
     kind: int,
     evidence: Floats,
@@ -262,7 +262,8 @@ def sum_pairs(
     for donor in range(first, last):
         while starts[block + 1] <= donor:
             block += 1
-        by_class[:] = 0
+        for c in range(len(by_class)):
+            by_class[c] = 0
         for k in range(np.searchsorted(checks, starts[block]), np.searchsorted(checks, starts[block + 1])):
             i, c = order[checks[k]], truth[checks[k]]
             rivals = check_rivals[check_starts[i] : check_starts[i + 1]]

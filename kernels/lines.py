@@ -6,7 +6,7 @@ either side, whatever the score sums lose to rounding; those between are decided
 
 import numpy as np
 from numpy.typing import NDArray
-from sabotage.kernels.compiling import kernel
+from sabotage.kernels.compiling import helper, kernel
 from sabotage.kernels.fusing import SUM, holds
 
 Floats = NDArray[np.float64]
@@ -17,7 +17,7 @@ UNIT = 2.0**-53
 LOST, UNSURE, WON = 0, 1, 2
 
 
-@kernel
+@helper
 def write_row(agent: int, own: Floats, donor: Floats, spoken: Integers, row: Floats) -> None:
     """Write the weights of a check with a donor into `row` (1, M): the donor's, or its own with that of `agent`."""
     total = 0.0
@@ -25,10 +25,11 @@ def write_row(agent: int, own: Floats, donor: Floats, spoken: Integers, row: Flo
         row[0, m] = donor[m] if agent < 0 or m == agent else own[m]
         total += row[0, m] if spoken[m] >= 0 else 0.0
     if total == 0.0:
-        row[0, :] = 1.0
+        for m in range(len(spoken)):
+            row[0, m] = 1.0
 
 
-@kernel
+@helper
 def margin_sign(
     kind: int, evidence: Floats, spoken: Integers, i: int, target: int, rival: int, row: Floats, n_agents: int
 ) -> int:
@@ -71,7 +72,8 @@ def sum_lines(
     """
     n_agents, n_donors = spoken.shape[1], len(donors)
     before = np.zeros(n_donors + 1, np.int64)
-    before[1:] = np.cumsum(repeats)
+    for d in range(n_donors):
+        before[d + 1] = before[d] + repeats[d]
     row = np.empty((1, n_agents))
     redone = 0
     for k in range(len(checks)):

@@ -9,7 +9,7 @@ is not enough, as the sums may round to a tie, and then the lower index wins.
 
 import numpy as np
 from numpy.typing import NDArray
-from sabotage.kernels.compiling import kernel
+from sabotage.kernels.compiling import helper, kernel
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
@@ -28,7 +28,7 @@ OPEN = 2  # its check says
 OTHERWISE = 3  # it hits if and only if the decision is not the clean one
 
 
-@kernel
+@helper
 def gather_columns(votes: bool, evidence: Floats, spoken: Integers, i: int, columns: Floats) -> int:
     """Write the evidence of example i for its speaking agents into `columns` (C, M); return how many they are."""
     n_spoken = 0
@@ -43,7 +43,7 @@ def gather_columns(votes: bool, evidence: Floats, spoken: Integers, i: int, colu
     return n_spoken
 
 
-@kernel
+@helper
 def covers(columns: Floats, n_spoken: int, a: int, b: int) -> bool:
     """Whether the score sum of a is at least that of b under any weights."""
     for m in range(n_spoken):  # noqa: SIM110 - numba has no all() over generators
@@ -52,7 +52,7 @@ def covers(columns: Floats, n_spoken: int, a: int, b: int) -> bool:
     return True
 
 
-@kernel
+@helper
 def surely(columns: Floats, n_spoken: int, a: int, b: int, smallest: float) -> bool:
     """Whether the score sum of a is above that of b under any weights; `smallest` is the least positive weight."""
     least = np.inf
@@ -64,7 +64,7 @@ def surely(columns: Floats, n_spoken: int, a: int, b: int, smallest: float) -> b
     return n_spoken > 0 and smallest * least > 8 * n_spoken * LEAST
 
 
-@kernel
+@helper
 def find_candidates(columns: Floats, n_spoken: int, smallest: float, front: Integers) -> int:
     """Write the classes that can be decided for into `front` (C,), ascending; return how many they are."""
     size = 0
@@ -85,7 +85,7 @@ def find_candidates(columns: Floats, n_spoken: int, smallest: float, front: Inte
     return size
 
 
-@kernel
+@helper
 def find_rivals(
     columns: Floats, n_spoken: int, smallest: float, target: int, front: Integers, size: int, rivals: Integers
 ) -> int:
@@ -121,7 +121,7 @@ def find_rivals(
     return kept
 
 
-@kernel
+@helper
 def find_top_rivals(
     columns: Floats, n_spoken: int, smallest: float, target: int, listed: NDArray[np.bool_], rivals: Integers
 ) -> tuple[int, int]:
@@ -140,14 +140,16 @@ def find_top_rivals(
     return n_open, n_before
 
 
-@kernel
+@helper
 def extended(values: Integers, used: int, more: Integers, count: int) -> Integers:
     """Return `values` with `count` of `more` behind the first `used`, in a larger array if need be."""
     if used + count > len(values):
         larger = np.empty(2 * (used + count), np.int32)
-        larger[:used] = values[:used]
+        for k in range(used):  # a slice's assignment would take two seconds to compile
+            larger[k] = values[k]
         values = larger
-    values[used : used + count] = more[:count]
+    for k in range(count):
+        values[used + k] = more[k]
     return values
 
 
@@ -212,7 +214,7 @@ def prune(
     return rivals[: starts[-1]], check_rivals[: check_starts[-1]]
 
 
-@kernel
+@helper
 def quantise(columns: Floats, n_spoken: int, target: int, rival: int, half: Integers) -> None:
     """Write the half-space in which `target` beats `rival` into `half` (n_pairs + 1,): 16-bit pairs, then a constant.
 

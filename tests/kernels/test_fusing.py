@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from builders import make_panel
-from sabotage.kernels import fusing
+from numba.core.dispatcher import Dispatcher
+from sabotage.kernels import drawing, fusing, lines, pruning
 
-from sabotage import replay
+from sabotage import permute, replay
 
 
 @pytest.mark.parametrize("kind", [fusing.EQUAL, fusing.RAW, fusing.SOFTMAX])
@@ -57,5 +58,16 @@ def test_permuted_counts_are_those_of_fusing_each_replicate(rule, steps):
 
 def test_kernels_have_one_signature_each():
     # Two signatures in one cache file could be mixed up by processes that start together.
-    for name in ("weigh", "fuse", "count_permuted", "count_covered", "sum_pairs", "assemble"):
-        assert len(getattr(fusing, name).signatures) <= 1, name
+    ready = replay(make_panel(90, 2, 4, missing=0.2))
+    for options in ({}, {"engine": "numba"}, {"scheme": "single", "agent": "agent1"}, {"statistic": "top_2"}):
+        permute(ready, n_permutations=3, **options)
+    permute(replay(make_panel(90, 3, 4), "weighted_vote"), n_permutations=3)
+    kernels = [
+        value
+        for module in (drawing, fusing, lines, pruning)
+        for value in vars(module).values()
+        if isinstance(value, Dispatcher) and value.targetoptions and value._cache.cache_path is not None
+    ]
+    assert len(kernels) > 8
+    for kernel in kernels:
+        assert len(kernel.signatures) <= 1, kernel
