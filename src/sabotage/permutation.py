@@ -18,6 +18,7 @@ from sabotage.interrupts import Stop, interruptible
 from sabotage.panel import Panel
 from sabotage.planning import Plan, make_plan
 
+TASK = 1 << 22  # positions drawn by one task of a thread, some 10 ms
 MOST = 10**9  # replicates: their statistics have to fit into memory
 STATISTICS = ("accuracy", "balanced_accuracy", "top_2", "top_3")
 TIE = 1e-12  # a broken statistic this close to the clean one counts as reaching it
@@ -310,24 +311,26 @@ def _run(
     """Run all cohorts on a pool of threads; return the statistic of each replicate and the sum of the flips."""
     broken = np.empty(n_permutations)
     n_flips = done = 0
+    n_cohorts = -(-n_permutations // COHORT)
+    # Small panels: several cohorts a task, so that threads do not wait for each other's bookkeeping.
+    each = max(1, min(TASK // max(1, COHORT * int(engine.plan.drawn.sum())), n_cohorts // (4 * threads)))
+    tasks = iter(range(0, n_permutations, each * COHORT))
     waiting: dict[Future[np.ndarray], int] = {}
-    cohorts = iter(range(-(-n_permutations // COHORT)))
     with ThreadPoolExecutor(threads) as pool:
         try:
             while not stop.asked:
                 # A few more than there are threads, so that none waits and results do not pile up.
-                for cohort in cohorts if len(waiting) < 2 * threads else ():
-                    size = min(COHORT, n_permutations - cohort * COHORT)
-                    waiting[pool.submit(_run_cohort, engine, seed, cohort, size, stop)] = cohort
+                for start in tasks if len(waiting) < 2 * threads else ():
+                    size = min(each * COHORT, n_permutations - start)
+                    waiting[pool.submit(_run_task, engine, seed, start // COHORT, size, stop)] = start
                     if len(waiting) >= 2 * threads:
                         break
                 if not waiting:
                     break
                 # Short waits: on some platforms an untimed one would not notice Ctrl-C.
                 for future in wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED).done:
-                    cohort = waiting.pop(future)
+                    start = waiting.pop(future)
                     counts = future.result()
-                    start = cohort * COHORT
                     broken[start : start + len(counts)] = measure(engine.plan.fixed_hits + counts[:, :-1])
                     n_flips += int(counts[:, -1].sum())
                     done += len(counts)
@@ -340,14 +343,16 @@ def _run(
     return broken, n_flips
 
 
-def _run_cohort(engine: Engine, seed: int, cohort: int, replicates: int, stop: Stop) -> np.ndarray:
-    """Return what `Engine.run` counts of one cohort: ndarray of shape (replicates, C + 1), int64."""
+def _run_task(engine: Engine, seed: int, first_cohort: int, replicates: int, stop: Stop) -> np.ndarray:
+    """Return what `Engine.run` counts of some cohorts: ndarray of shape (replicates, C + 1), int64."""
     counts = np.zeros((replicates, len(engine.plan.hits) + 1), np.int64)
-    shuffle = engine.start(seed, cohort)
-    for rows in engine.batches(replicates):
-        if stop.asked:
-            break
-        engine.run(shuffle, counts[rows])
+    for start in range(0, replicates, COHORT):
+        own = counts[start : start + COHORT]
+        shuffle = engine.start(seed, first_cohort + start // COHORT)
+        for rows in engine.batches(len(own)):
+            if stop.asked:
+                return counts
+            engine.run(shuffle, own[rows])
     return counts
 
 
