@@ -136,7 +136,7 @@ typedef struct {
 } Shuffle;
 
 /* Adds to counts (n_classes + 1) of `replicates` rows what the replicates change in the hits by class, and the flips.
- * `room` holds n_pairs * TILE packed weights. */
+ * `room` holds n_pairs * TILE + WIDTH. */
 void run_replicates(const Plan *plan, const How *how, Shuffle *shuffle, int64_t replicates, int64_t *counts,
                     int32_t *room, Work *work);
 

@@ -3,7 +3,7 @@
  * Plain C on the buffer protocol and the stable ABI (3.11), so that one wheel serves every Python and NumPy is not
  * needed to build. Types, shapes, layout and every index are refused with a Python exception before a loop sees them.
  */
-#define Py_LIMITED_API 0x030B0000
+#define Py_LIMITED_API 0x030b0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdlib.h>
@@ -517,6 +517,7 @@ static int check_plan(PlanObject *self)
         check_range(&PLANNED[SLOT], &views[SLOT], SLOT_CHECK, 2 * classes) < 0 ||
         check_range(&PLANNED[RIVALS], &views[RIVALS], 0, classes) < 0 ||
         check_range(&PLANNED[CHECK_RIVALS], &views[CHECK_RIVALS], 0, classes) < 0 ||
+        check_range(&PLANNED[SLACK], &views[SLACK], -classes, classes) < 0 ||
         check_tiles(plan, views) < 0 || check_positions(plan) < 0) {
         return -1;
     }
@@ -649,12 +650,12 @@ static PyObject *plan_run(PyObject *object, PyObject *args)
             refused = 1;
         }
     }
-    int32_t *room = refused ? NULL : malloc((size_t)plan->n_pairs * TILE * sizeof *room);
+    /* Zeros, and WIDTH more: lanes beyond a count are swept too, and check lanes begin anywhere. */
+    int32_t *room = refused ? NULL : calloc((size_t)plan->n_pairs * TILE + WIDTH, sizeof *room);
     if (room == NULL) {
         PyBuffer_Release(&counts);
         return refused ? NULL : PyErr_NoMemory();
     }
-    memset(room, 0, (size_t)plan->n_pairs * TILE * sizeof *room); /* lanes beyond a count are swept too */
     Work work = {0, 0};
     const int pack = other->plan == NULL;
     if (pack) {

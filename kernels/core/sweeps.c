@@ -102,12 +102,13 @@ SPREAD int count_any(const uint64_t *bits, int first, int end)
 
 SPREAD int32_t dot(int n_pairs, const int32_t *half, int half_stride, const int32_t *weights, int stride)
 {
-    int32_t total = half[n_pairs * half_stride];
+    uint32_t total = (uint32_t)half[n_pairs * half_stride]; /* wraps around, as vectors do */
     for (int p = 0; p < n_pairs; p++) {
         const uint32_t a = (uint32_t)half[p * half_stride], b = (uint32_t)weights[p * stride];
-        total += (int16_t)(a & 0xffff) * (int16_t)(b & 0xffff) + (int16_t)(a >> 16) * (int16_t)(b >> 16);
+        total += (uint32_t)((int16_t)(a & 0xffff) * (int16_t)(b & 0xffff));
+        total += (uint32_t)((int16_t)(a >> 16) * (int16_t)(b >> 16));
     }
-    return total;
+    return (int32_t)total;
 }
 
 static void sweep_scalar(const int32_t *n_half, int step, int n_pairs, const int32_t *halves,
