@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml meson.build cli.py $(wildcard src/sabotage/*.py kernels/* kernels/core/* reports/*.py reports/templates/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-oldest packaging clean
+.PHONY: help demo test lint test-oldest packaging sanitize clean
 
 help:
 	@echo "make demo         analyse predictions on handwritten digits; the report is demo-report/report.html"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint         ruff, and mypy on the installed package"
 	@echo "make test-oldest  run the tests with the oldest dependencies that are supported"
 	@echo "make packaging    install from an sdist, and editably, in empty environments"
+	@echo "make sanitize     test the C core under address, undefined-behaviour and thread sanitizers (gcc)"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sabotage needs Python >= 3.11: make PYTHON=python3.11 ...")'
@@ -55,6 +56,9 @@ test-oldest:
 
 packaging: $(BIN)/python
 	PYTHON=$(PYTHON) BUILD=$(CURDIR)/$(BIN) sh tests/packaging.sh
+
+sanitize: $(VENV)/.testing
+	BIN=$(CURDIR)/$(BIN) sh tests/sanitize.sh
 
 clean:
 	rm -rf .venv .venv-oldest build dist demo-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
