@@ -12,7 +12,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make lint         ruff, and mypy on the installed package"
 	@echo "make test-oldest  run the tests with the oldest dependencies that are supported"
-	@echo "make packaging    install from an sdist, and editably, in empty environments"
+	@echo "make packaging    install from an sdist, editably, and without a compiler, in empty environments"
 	@echo "make sanitize     test the C core under address, undefined-behaviour and thread sanitizers (gcc)"
 
 $(BIN)/python:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the package as strangers do, each time in an empty environment: from the sdist, and editably.
+# Installs the package as strangers do: from the sdist and editably in empty environments, and where no compiler is.
 # PYTHON is the interpreter; BUILD the folder of one that has `build` and meson-python. Only committed files are tested.
 set -eu
 root=$(pwd)
@@ -34,6 +34,30 @@ if find "$work/sdist/lib" -path '*/sabotage/*' \( -name '_core.c' -o -name '*.pa
     exit 1
 fi
 echo "packaging: sdist -> wheel -> install in an empty environment works"
+
+# With no compiler on the PATH the same sdist installs without the core; the environment keeps its dependencies.
+permute() { # $1: where the JSON goes
+    "$work/sdist/bin/sabotage" permute "$work/sdist/demo/preds.parquet" --permutations 1000 --json >"$1" 2>"$work/said" ||
+        { cat "$work/said" >&2; exit 1; }
+}
+permute "$work/core.json"
+if test -s "$work/said"; then
+    cat "$work/said" >&2
+    exit 1
+fi
+(unset CC && PATH="$work/sdist/bin" "$work/sdist/bin/"$pip --force-reinstall --no-deps "$work"/dist/*.tar.gz)
+if find "$work/sdist/lib" -path '*/sabotage/*' -name '_core.*' ! -name '*.pyi' | grep .; then
+    echo "the core was built without a compiler on the PATH" >&2
+    exit 1
+fi
+permute "$work/numba.json"
+if test "$(grep -c "^warning: the C core is not there" "$work/said")" -ne 1 || test "$(wc -l <"$work/said")" -ne 1; then
+    echo "without the core, one warning should say so: found" >&2
+    cat "$work/said" >&2
+    exit 1
+fi
+cmp "$work/core.json" "$work/numba.json"
+echo "packaging: without a compiler it installs too, says that the core is not there, and computes the same"
 
 "$PYTHON" -m venv "$work/editable"
 "$work/editable/bin/"$pip "meson-python>=0.18" "meson>=1.3" ninja
