@@ -90,7 +90,7 @@ def decisions(labels: np.ndarray) -> list[int | None]:
     return [None if label < 0 else int(label) for label in labels]
 
 
-FAMILIES = ("plain", "votes", "equal", "tenths", "neighbours", "denormal", "zeros", "huge", "wide", "few")
+FAMILIES = ("plain", "votes", "equal", "tenths", "neighbours", "denormal", "zeros", "huge", "wide", "absorb", "few")
 
 
 def tie_heavy(family: str, n: int = 60, n_agents: int = 3, n_classes: int = 4, seed: int = 0, **options) -> Panel:
@@ -98,7 +98,8 @@ def tie_heavy(family: str, n: int = 60, n_agents: int = 3, n_classes: int = 4, s
 
     plain: none of it; votes: one-hot scores, reliability in tenths; equal: all reliability 1; tenths: both rounded;
     neighbours: one unit in the last place apart; denormal: the smallest numbers there are; zeros: many rows of
-    reliability 0, scores of -0.0; huge: 1e200; wide: reliability from 1e-200 to 1e90; few: three rows of reliability.
+    reliability 0, scores of -0.0; huge: 1e200; wide: reliability from 1e-200 to 1e90; absorb: reliability that is lost beside another's; few: three rows
+    of reliability.
     """
     panel = make_panel(n, n_agents, n_classes, seed, **options)
     random = np.random.default_rng(seed + 1)
@@ -117,8 +118,8 @@ def tie_heavy(family: str, n: int = 60, n_agents: int = 3, n_classes: int = 4, s
         scores = np.where(random.random(shape) < 0.5, -0.0, np.round(scores, 1))
     elif family == "huge":
         scores = np.round(scores, 1) * 1e200
-    elif family == "few":
-        scores = np.round(scores, 2)
+    elif family in ("few", "absorb"):
+        scores = np.round(scores, 1 if family == "absorb" else 2)
     if family in ("votes", "tenths", "huge"):
         q = np.round(q * 10) / 10
     elif family == "equal":
@@ -131,6 +132,8 @@ def tie_heavy(family: str, n: int = 60, n_agents: int = 3, n_classes: int = 4, s
         q = np.where(random.random(q.shape) < 0.7, 0.0, np.round(q, 1))
     elif family == "wide":
         q = q * 10.0 ** random.integers(-200, 90, q.shape)
+    elif family == "absorb":
+        q = random.choice([0.0, 1e-20, 1e-18, 0.5, 1.0], q.shape)
     elif family == "few":
         q = q[random.integers(0, min(3, n), n)]
     silent = panel.labels < 0

@@ -131,8 +131,9 @@ typedef struct {
  * pair. */
 typedef struct {
     int64_t n, n_blocks, n_streams;
-    uint64_t *states;  /* (n_blocks, n_streams, STATE_WORDS) */
-    uint64_t *entries; /* (n_streams, n) */
+    int64_t *starts, *drawn; /* (n_blocks + 1,) and (n_blocks,), as of the plan */
+    uint64_t *states;        /* (n_blocks, n_streams, STATE_WORDS) */
+    uint64_t *entries;       /* (n_streams, n) */
 } Shuffle;
 
 /* Adds to counts (n_classes + 1) of `replicates` rows what the replicates change in the hits by class, and the flips.

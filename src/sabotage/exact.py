@@ -8,6 +8,7 @@ import numpy as np
 
 from sabotage.engines import Engine
 from sabotage.kernels import lines
+from sabotage.kernels.pruning import HIGH, LOW
 from sabotage.planning import Plan
 
 # Pairs of an example and a donor up to which the sums are made without being asked for. The core looks at some 2e9 a
@@ -185,13 +186,17 @@ def _sum_line(
     speaks = np.flatnonzero(plan.spoken[start] >= 0)
     if agent is None:
         weights = plan.weights
-        pair = weights[start:stop][:, speaks]
-        keys = np.stack([pair[:, 1] / pair.sum(axis=1), pair[:, 0], pair[:, 1]], axis=1)
+        pair = weights[start:stop][:, speaks] + 0.0  # no -0.0
+        odd = np.any((pair > 0) & ((pair < LOW) | (pair > HIGH)), axis=1)
+        with np.errstate(divide="ignore", over="ignore"):
+            ratio = pair[:, 1] / pair[:, 0]  # as exact near 0 as far from it
+        keys = np.stack([odd, np.where(odd, 0.0, ratio), pair[:, 0], pair[:, 1]], axis=1)
     else:
         weights = plan.raw_weights
         keys = weights[start:stop, agent : agent + 1] * (agent in speaks)  # a silent agent's weight moves nothing
+        odd = np.zeros(len(keys), bool)
     ranked = np.lexsort(keys.T[::-1])
-    is_new = np.r_[True, (np.diff(keys[ranked], axis=0) != 0).any(axis=1)]
+    is_new = np.r_[True, (keys[ranked[1:]] != keys[ranked[:-1]]).any(axis=1)]
     first, repeats = ranked[is_new], np.diff(np.r_[np.flatnonzero(is_new), len(ranked)])
     inverse = np.empty(len(ranked), np.int64)
     inverse[ranked] = np.cumsum(is_new) - 1
@@ -203,7 +208,7 @@ def _sum_line(
         lines.sum_lines(
             ready.kind, -1 if agent is None else agent, ready.evidence, ready.spoken, weights, plan.order, plan.truth,
             plan.checks[some], plan.check_starts, plan.check_rivals, plan.slack, (first + start).astype(np.int64),
-            repeats.astype(np.int64), part, changes,
+            repeats.astype(np.int64), int(np.count_nonzero(~odd[first])), part, changes,
         )  # fmt: skip
         rows[some] += part
         columns[start:stop] += class_weights[c] * np.cumsum(changes)[:-1][inverse]

@@ -150,7 +150,8 @@ def _packed(plan: Plan, weights: np.ndarray, n_pairs: int) -> tuple[np.ndarray, 
     """Return the weights in 16 bits, and the margin up to which a call is close (see `pruning.quantise`)."""
     packed = np.zeros((len(weights), n_pairs), np.int32)
     speaks = plan.spoken >= 0
-    total = np.where(speaks, weights, 0.0).sum(axis=1)[speaks.any(axis=1)]
+    with np.errstate(over="ignore"):
+        total = np.where(speaks, weights, 0.0).sum(axis=1)[speaks.any(axis=1)]
     if len(total) and not (total.min() >= pruning.LOW and total.max() <= pruning.HIGH):
         return packed, EVERY_CALL_IS_CLOSE
     pruning.pack(weights, plan.spoken, packed)

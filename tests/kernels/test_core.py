@@ -225,8 +225,18 @@ def test_wrong_buffers_are_refused(change, error, says):
         _core.Shuffle(*values.values()).draw(out)
 
 
-def test_overlapping_buffers_are_refused():
-    starts = np.array([0, 2], np.int64)
-    shuffle = _core.Shuffle(0, 0, starts, np.array([2], np.int64), 1)
-    with pytest.raises(ValueError, match="must not overlap"):
-        shuffle.draw(starts.view(np.int32).reshape(2, 1, 2))
+@pytest.mark.parametrize("number", [-1, 2**64])
+def test_numbers_that_do_not_fit_are_refused(number):
+    starts, drawn = np.array([0, 2], np.int64), np.array([2], np.int64)
+    for seed, cohort in ((number, 0), (0, number)):
+        with pytest.raises(OverflowError):
+            _core.Shuffle(seed, cohort, starts, drawn, 1)
+
+
+def test_a_shuffle_keeps_what_was_checked():
+    starts, drawn = np.array([0, 5], np.int64), np.array([5], np.int64)
+    shuffle = _core.Shuffle(1, 2, starts, drawn, 1)
+    starts[:] = drawn[:] = 10**9
+    out = np.empty((3, 1, 5), np.int32)
+    shuffle.draw(out)
+    assert out[:, 0].tolist() == plain_permutations(1, 0, 2, 0, 5, 3)

@@ -177,6 +177,46 @@ def test_a_rule_without_reliability_has_its_clean_value(rule):
     assert (found.moments.exact_sd, found.moments.gap_u, found.moments.gap_se) == (0, 0, 0)
 
 
+def two_agents(first, second, q0, q1, truth=1) -> Panel:
+    """Make a panel of two agents whose scores are the same on every example."""
+    n = len(q0)
+    scores = np.tile([[first, second]], (n, 1, 1)).astype(float)
+    return Panel(
+        ("a", "b"),
+        (0, 1),
+        pa.array(range(n)),
+        np.full(n, truth, np.int32),
+        scores.argmax(axis=2).astype(np.int32),
+        scores.max(axis=2),
+        scores,
+        np.stack([q0, q1], axis=1).astype(float),
+    )
+
+
+@pytest.mark.parametrize("agent", [None, 0])
+@pytest.mark.parametrize(
+    ("first", "second", "q0", "q1"),
+    [
+        ((0.2, 0.8), (0, 0), (0, 1e-18, 1e-20, 1), (1,)),  # a ratio of weights beyond what their sum can hold
+        ((0.6, 0.9), (0.6, 0.9), (5e-324, 1), (5e-324, 1)),  # products that are lost among the denormals
+        ((0.6, 0.9), (0.6, 0.9), (0, 5e-324, 1, 2, 3), (0,)),  # rows of zeros, which become ones, beside them
+        ((0.3, 0.3), (0.1, 0.2), (-0.0, 0.0, 1), (0, 1)),
+        ((1e-310, 2e-310), (2e-310, 1e-310), (0, 1e-5, 0.5, 1), (1e-5, 1)),
+    ],
+)
+def test_ends_of_the_line(first, second, q0, q1, agent, monkeypatch):
+    monkeypatch.setattr(module, "SHORTEST_LINE", 1)
+    random = np.random.default_rng(0)
+    panel = two_agents(first, second, random.choice(q0, 120), random.choice(q1, 120))
+    ready = replay(panel, "weighted_mean")
+    plan = make_plan(ready)
+    scheme = {"scheme": "joint"} if agent is None else {"scheme": "single", "agent": "a"}
+    found = permute(ready, statistic="accuracy", n_permutations=2, **scheme).moments
+    mean, sd, *_ = definitions(ready, plan, agent, "accuracy", 0)
+    assert found.exact_mean == pytest.approx(mean, abs=1e-12)
+    assert found.exact_sd == pytest.approx(sd, abs=1e-7)
+
+
 def test_few_clusters_have_no_interval():
     for n_groups, has_se in ((9, True), (1, False)):
         panel = make_panel(90, columns={"g": pa.array([k % n_groups for k in range(90)])})

@@ -221,6 +221,14 @@ def test_an_interrupt_stops_the_threads_and_passes_on():
         permute(replay(make_panel(30)), n_permutations=10**7, progress=interrupt)
 
 
+def test_sums_that_could_overflow_are_refused():
+    panel = make_panel(20)
+    with pytest.raises(
+        SabotageError, match=r"could overflow: weights are up to 1e\+308, evidence up to 0\.\d+; divide"
+    ):
+        permute(replay(panel.with_weights(np.full((20, 3), 1e308)), "weighted_mean"), n_permutations=2)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
