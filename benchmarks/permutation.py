@@ -244,7 +244,7 @@ def seconds_a_replicate(engine: Engine, replicates: int) -> float:
         started = time.perf_counter()
         counts = np.zeros((size, engine.plan.replay.panel.n_classes + 1), np.int64)
         for rows in engine.batches(size):
-            engine.run(shuffle, counts[rows])
+            engine.run([shuffle], counts[None, rows])
         reset += started - begin
         work += time.perf_counter() - started
     return reset / (COHORT * len(starts)) + work / replicates

@@ -33,7 +33,7 @@ class Plan:
     ) -> Plan: ...
     def run(
         self,
-        shuffle: Shuffle,
+        shuffles: tuple[Shuffle, ...],
         scheme: int,
         agent: int,
         direct: bool,

@@ -136,10 +136,11 @@ typedef struct {
     uint64_t *entries;       /* (n_streams, n) */
 } Shuffle;
 
-/* Adds to counts (n_classes + 1) of `replicates` rows what the replicates change in the hits by class, and the flips.
- * `room` holds n_pairs * TILE + WIDTH. */
-void run_replicates(const Plan *plan, const How *how, Shuffle *shuffle, int64_t replicates, int64_t *counts,
-                    int32_t *room, Work *work);
+/* Adds to counts (count, replicates, n_classes + 1) what the next replicates of `count` shuffles change in the hits by
+ * class, and the flips. There are at most MAX_AGENTS streams in all. `room` holds n_pairs * TILE + WIDTH packed weights:
+ * check lanes are swept in chunks that may begin anywhere, and end beyond the tile. */
+void run_replicates(const Plan *plan, const How *how, Shuffle *const *shuffles, int count, int64_t replicates,
+                    int64_t *counts, int32_t *room, Work *work);
 
 /* Every check with each donor of its block at positions first .. last - 1: adds the hits of a check over these donors
  * to rows (n_checks), and class_weights of the checks that hit with a donor to columns (n, by position). `by_class`

@@ -242,51 +242,62 @@ static void sweep_tile(Replicate *run, const int64_t *tile, int64_t position)
 
 /* ---- one replicate of one block ---- */
 
-static void run_block(Replicate *run, const Shuffle *shuffle, int64_t block, Draws *draws)
+/* One replicate of each of `count` shuffles, which share the reading of the half-spaces. */
+static void run_block(Replicate *runs, Shuffle *const *shuffles, int count, int64_t block, Draws *draws)
 {
-    const Plan *plan = run->plan;
+    const Plan *plan = runs->plan;
     const int64_t start = plan->starts[block], n = plan->starts[block + 1] - start, drawn = plan->drawn[block];
-    const int filtered = !run->how->direct && run->how->scheme == JOINT;
+    const int filtered = !runs->how->direct && runs->how->scheme == JOINT;
+    const int64_t n_streams = shuffles[0]->n_streams;
     int64_t tile = plan->tile_starts[block];
-    for (int64_t s = 0; s < shuffle->n_streams; s++) {
-        draws[s].state = shuffle->states + (block * shuffle->n_streams + s) * STATE_WORDS;
-        draws[s].used = draws[s].filled = 0;
+    for (int64_t d = 0; d < count * n_streams; d++) {
+        draws[d].state = shuffles[d / n_streams]->states + (block * n_streams + d % n_streams) * STATE_WORDS;
+        draws[d].used = draws[d].filled = 0;
     }
     /* Past the tiles, positions are drawn for the checks alone. */
     for (int64_t at = 0; at < drawn; tile++) {
         const int64_t *own = tile < plan->tile_starts[block + 1] ? plan->tiles + tile * TILE_FIELDS : NULL;
-        const int count = own != NULL ? (int)own[TILE_COUNT] : drawn - at < TILE ? (int)(drawn - at) : TILE;
-        for (int64_t s = 0; s < shuffle->n_streams; s++) {
-            draw_positions(&draws[s], shuffle->entries + s * shuffle->n + start, at, count, drawn - at, n,
-                           own != NULL && filtered ? plan->lane + own[TILE_LANE] : NULL, run->room);
+        const int size = own != NULL ? (int)own[TILE_COUNT] : drawn - at < TILE ? (int)(drawn - at) : TILE;
+        for (int k = 0; k < count; k++) {
+            for (int64_t s = 0; s < n_streams; s++) {
+                draw_positions(&draws[k * n_streams + s], shuffles[k]->entries + s * plan->n + start, at, size,
+                               drawn - at, n, own != NULL && filtered ? plan->lane + own[TILE_LANE] : NULL, runs->room);
+            }
+            if (own != NULL && filtered) {
+                sweep_tile(&runs[k], own, start + at);
+            }
+            else if (own != NULL) {
+                sweep_directly(&runs[k], start + at, size);
+            }
         }
-        if (own != NULL && filtered) {
-            sweep_tile(run, own, start + at);
-        }
-        else if (own != NULL) {
-            sweep_directly(run, start + at, count);
-        }
-        at += count;
+        at += size;
     }
-    if (run->how->every) {
+    if (runs->how->every) {
         for (int64_t check = plan->check_bounds[block]; check < plan->check_bounds[block + 1]; check++) {
             const int64_t position = plan->check_position[check];
-            run->counts[plan->truth[position]] += filtered ? truth_hits_filtered(run, position)
-                                                           : truth_hits(run, position);
+            for (int k = 0; k < count; k++) {
+                runs[k].counts[plan->truth[position]] += filtered ? truth_hits_filtered(&runs[k], position)
+                                                                  : truth_hits(&runs[k], position);
+            }
         }
     }
 }
 
-void run_replicates(const Plan *plan, const How *how, Shuffle *shuffle, int64_t replicates, int64_t *counts,
-                    int32_t *room, Work *work)
+void run_replicates(const Plan *plan, const How *how, Shuffle *const *shuffles, int count, int64_t replicates,
+                    int64_t *counts, int32_t *room, Work *work)
 {
     Draws draws[MAX_AGENTS];
-    Replicate run = {plan, how, shuffle->entries, counts, room, work};
+    Replicate runs[MAX_AGENTS];
+    for (int k = 0; k < count; k++) {
+        runs[k] = (Replicate){plan, how, shuffles[k]->entries, counts, room, work};
+    }
     for (int64_t block = 0; block < plan->n_blocks; block++) {
         if (plan->drawn[block] > 0) {
             for (int64_t r = 0; r < replicates; r++) {
-                run.counts = counts + r * (plan->n_classes + 1);
-                run_block(&run, shuffle, block, draws);
+                for (int k = 0; k < count; k++) {
+                    runs[k].counts = counts + (k * replicates + r) * (plan->n_classes + 1);
+                }
+                run_block(runs, shuffles, count, block, draws);
             }
         }
     }

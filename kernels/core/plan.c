@@ -273,88 +273,143 @@ static PyObject *plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return NULL;
 }
 
-static const Wanted COUNTS = {"counts", "int64", 'i', 8, 2, 1};
+static const Wanted COUNTS = {"counts", "int64", 'i', 8, 3, 1};
+
+/* Marks the shuffle as busy, so that nobody else takes it, nor this call twice; returns NULL where it will not do. */
+static ShuffleObject *take_shuffle(PyObject *object, PlanObject *self, int64_t n_streams)
+{
+    const Plan *plan = &self->plan;
+    ShuffleObject *taken = as_shuffle(object);
+    if (taken == NULL) {
+        return NULL;
+    }
+    const Shuffle *shuffle = &taken->shuffle;
+    if (shuffle->n_streams != n_streams) {
+        PyErr_Format(PyExc_ValueError, "shuffles must have %lld streams: found %lld", (long long)n_streams,
+                     (long long)shuffle->n_streams);
+    }
+    else if (shuffle->n != plan->n || shuffle->n_blocks != plan->n_blocks ||
+             memcmp(shuffle->starts, plan->starts, (size_t)(plan->n_blocks + 1) * sizeof *plan->starts) != 0 ||
+             memcmp(shuffle->drawn, plan->drawn, (size_t)plan->n_blocks * sizeof *plan->drawn) != 0) {
+        PyErr_SetString(PyExc_ValueError, "shuffles must have the plan's starts and drawn");
+    }
+    else if (taken->busy || (taken->plan != NULL && taken->plan != (PyObject *)self)) {
+        PyErr_SetString(PyExc_ValueError, "the Shuffle is in use by another thread or plan, or stands there twice");
+    }
+    else {
+        taken->busy = 1;
+        return taken;
+    }
+    return NULL;
+}
+
+/* Writes a donor's first packed pair above its number, once in a shuffle's life. */
+static void pack_entries(const Plan *plan, Shuffle *shuffle)
+{
+    for (int64_t i = 0; i < shuffle->n * shuffle->n_streams; i++) {
+        const uint32_t donor = (uint32_t)shuffle->entries[i];
+        shuffle->entries[i] = donor | (uint64_t)(uint32_t)plan->packed[donor * (int64_t)plan->n_pairs] << 32;
+    }
+}
+
+/* The buffer of counts, and room to work in; -1 where it will not do. */
+static int acquire_counts(PyObject *out, PlanObject *self, Py_ssize_t n_shuffles, Py_buffer *counts, int32_t **room)
+{
+    const Plan *plan = &self->plan;
+    if (acquire(out, &COUNTS, counts) < 0) {
+        return -1;
+    }
+    if (counts->shape[2] != (Py_ssize_t)plan->n_classes + 1 || counts->shape[0] != n_shuffles) {
+        PyErr_Format(PyExc_ValueError, "counts must have shape (%zd, replicates, %zd): found (%zd, %zd, %zd)", n_shuffles,
+                     (Py_ssize_t)plan->n_classes + 1, counts->shape[0], counts->shape[1], counts->shape[2]);
+        PyBuffer_Release(counts);
+        return -1;
+    }
+    for (int i = 0; i < N_BUFFERS; i++) {
+        if (overlap(counts, &self->views[i])) {
+            PyErr_Format(PyExc_ValueError, "%s and counts must not overlap", PLANNED[i].name);
+            PyBuffer_Release(counts);
+            return -1;
+        }
+    }
+    /* Zeros, and WIDTH more: lanes beyond a count are swept too, and check lanes begin anywhere. */
+    *room = calloc((size_t)plan->n_pairs * TILE + WIDTH, sizeof **room);
+    if (*room == NULL) {
+        PyErr_NoMemory();
+        PyBuffer_Release(counts);
+        return -1;
+    }
+    return 0;
+}
 
 PyDoc_STRVAR(run_doc,
-"run(shuffle, scheme, agent, direct, every, counts)\n--\n\n"
-"Add the next counts.shape[0] replicates to counts : int64 (replicates, n_classes + 1), hits by class and flips.\n\n"
-"Counts of hits are changes against the clean decisions, or with `every` those of the checks alone. scheme : 0 joint,\n"
-"1 independent, 2 single (of `agent`). direct : decide by score sums alone. Returns (swept, redone): how many tests\n"
-"the filter made, and how many of these were too close to call.");
+"run(shuffles, scheme, agent, direct, every, counts)\n--\n\n"
+"Add the next replicates of each of a tuple of shuffles to counts : int64 (len(shuffles), replicates, n_classes + 1).\n\n"
+"Hits by class, and last the flips; shuffles that run together share the reading of the half-spaces. Counts of hits\n"
+"are changes against the clean decisions, or with `every` those of the checks alone. scheme : 0 joint, 1 independent,\n"
+"2 single (of `agent`). direct : decide by score sums alone. Returns (swept, redone): how many tests the filter made,\n"
+"and how many of these were too close to call.");
 
 static PyObject *plan_run(PyObject *object, PyObject *args)
 {
     PlanObject *self = (PlanObject *)object;
     const Plan *plan = &self->plan;
-    PyObject *shuffled, *out;
+    PyObject *tuple, *out;
     How how;
     long long agent;
-    if (!PyArg_ParseTuple(args, "OiLppO:run", &shuffled, &how.scheme, &agent, &how.direct, &how.every, &out)) {
+    if (!PyArg_ParseTuple(args, "O!iLppO:run", &PyTuple_Type, &tuple, &how.scheme, &agent, &how.direct, &how.every,
+                          &out)) {
         return NULL;
     }
     how.agent = agent;
-    ShuffleObject *other = as_shuffle(shuffled);
-    if (other == NULL) {
-        return NULL;
-    }
-    Shuffle *shuffle = &other->shuffle;
     if (how.scheme < JOINT || how.scheme > SINGLE || (how.scheme == SINGLE && (agent < 0 || agent >= plan->n_agents))) {
         PyErr_Format(PyExc_ValueError, "scheme must be 0, 1 or 2, agent an agent's number: found %d and %lld",
                      how.scheme, agent);
         return NULL;
     }
-    if (shuffle->n_streams != (how.scheme == INDEPENDENT ? plan->n_agents : 1)) {
-        PyErr_Format(PyExc_ValueError, "shuffle must have %lld streams: found %lld",
-                     (long long)(how.scheme == INDEPENDENT ? plan->n_agents : 1), (long long)shuffle->n_streams);
-        return NULL;
-    }
-    if (shuffle->n != plan->n || shuffle->n_blocks != plan->n_blocks ||
-        memcmp(shuffle->starts, plan->starts, (size_t)(plan->n_blocks + 1) * sizeof *plan->starts) != 0 ||
-        memcmp(shuffle->drawn, plan->drawn, (size_t)plan->n_blocks * sizeof *plan->drawn) != 0) {
-        PyErr_SetString(PyExc_ValueError, "shuffle must have the plan's starts and drawn");
-        return NULL;
-    }
-    if (other->busy || (other->plan != NULL && other->plan != object)) {
-        PyErr_SetString(PyExc_ValueError, "the Shuffle is in use by another thread or plan");
+    const int64_t n_streams = how.scheme == INDEPENDENT ? plan->n_agents : 1;
+    const Py_ssize_t wanted = PyTuple_Size(tuple);
+    if (wanted < 1 || wanted * n_streams > MAX_AGENTS) {
+        PyErr_Format(PyExc_ValueError, "shuffles must be 1 or more, of at most %d streams in all: found %zd of %lld",
+                     MAX_AGENTS, wanted, (long long)n_streams);
         return NULL;
     }
     Py_buffer counts;
-    if (acquire(out, &COUNTS, &counts) < 0) {
+    int32_t *room;
+    if (acquire_counts(out, self, wanted, &counts, &room) < 0) {
         return NULL;
     }
-    int refused = check_shape(&COUNTS, &counts, -1, (Py_ssize_t)plan->n_classes + 1) < 0;
-    for (int i = 0; i < N_BUFFERS && !refused; i++) {
-        if (overlap(&counts, &self->views[i])) {
-            PyErr_Format(PyExc_ValueError, "%s and counts must not overlap", PLANNED[i].name);
-            refused = 1;
+    ShuffleObject *taken[MAX_AGENTS];
+    Shuffle *shuffles[MAX_AGENTS];
+    int n_taken = 0;
+    for (; n_taken < (int)wanted; n_taken++) {
+        taken[n_taken] = take_shuffle(PyTuple_GetItem(tuple, n_taken), self, n_streams);
+        if (taken[n_taken] == NULL) {
+            break;
         }
-    }
-    /* Zeros, and WIDTH more: lanes beyond a count are swept too, and check lanes begin anywhere. */
-    int32_t *room = refused ? NULL : calloc((size_t)plan->n_pairs * TILE + WIDTH, sizeof *room);
-    if (room == NULL) {
-        PyBuffer_Release(&counts);
-        return refused ? NULL : PyErr_NoMemory();
+        shuffles[n_taken] = &taken[n_taken]->shuffle;
     }
     Work work = {0, 0};
-    const int pack = other->plan == NULL;
-    if (pack) {
-        Py_INCREF(object);
-        other->plan = object;
+    if (n_taken == (int)wanted) {
+        Py_BEGIN_ALLOW_THREADS
+        for (int k = 0; k < n_taken; k++) {
+            if (taken[k]->plan == NULL) {
+                pack_entries(plan, shuffles[k]);
+            }
+        }
+        run_replicates(plan, &how, shuffles, n_taken, counts.shape[1], counts.buf, room, &work);
+        Py_END_ALLOW_THREADS
     }
-    other->busy = 1;
-    Py_BEGIN_ALLOW_THREADS
-    if (pack) {
-        for (int64_t i = 0; i < shuffle->n * shuffle->n_streams; i++) {
-            const uint32_t donor = (uint32_t)shuffle->entries[i];
-            shuffle->entries[i] = donor | (uint64_t)(uint32_t)plan->packed[donor * (int64_t)plan->n_pairs] << 32;
+    for (int k = 0; k < n_taken; k++) {
+        taken[k]->busy = 0;
+        if (taken[k]->plan == NULL && n_taken == (int)wanted) {
+            Py_INCREF(object);
+            taken[k]->plan = object;
         }
     }
-    run_replicates(plan, &how, shuffle, counts.shape[0], counts.buf, room, &work);
-    Py_END_ALLOW_THREADS
-    other->busy = 0;
     free(room);
     PyBuffer_Release(&counts);
-    return Py_BuildValue("LL", (long long)work.swept, (long long)work.redone);
+    return n_taken < (int)wanted ? NULL : Py_BuildValue("LL", (long long)work.swept, (long long)work.redone);
 }
 
 static const Wanted SUMMED[] = {

@@ -346,13 +346,20 @@ def _run(
 def _run_task(engine: Engine, seed: int, first_cohort: int, replicates: int, stop: Stop) -> np.ndarray:
     """Return what `Engine.run` counts of some cohorts: ndarray of shape (replicates, C + 1), int64."""
     counts = np.zeros((replicates, len(engine.plan.hits) + 1), np.int64)
-    for start in range(0, replicates, COHORT):
-        own = counts[start : start + COHORT]
-        shuffle = engine.start(seed, first_cohort + start // COHORT)
-        for rows in engine.batches(len(own)):
+    n_whole = replicates // COHORT
+    groups = [range(at, min(at + engine.together, n_whole)) for at in range(0, n_whole, engine.together)]
+    if replicates % COHORT:
+        groups.append(range(n_whole, n_whole + 1))
+    for cohorts in groups:
+        own = counts[cohorts.start * COHORT : cohorts.stop * COHORT]
+        own = own.reshape(len(cohorts), -1, own.shape[1])
+        shuffles = [engine.start(seed, first_cohort + cohort) for cohort in cohorts]
+        for rows in engine.batches(own.shape[1], len(cohorts)):
             if stop.asked:
                 return counts
-            engine.run(shuffle, own[rows])
+            part = np.zeros_like(own[:, rows])
+            engine.run(shuffles, part)
+            own[:, rows] = part
     return counts
 
 

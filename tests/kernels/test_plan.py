@@ -90,7 +90,7 @@ def test_what_does_not_belong_together_is_refused():
     plan, buffers, (n_pairs, threshold, votes) = arguments()
     core = _core.Plan(buffers, n_pairs, threshold, votes)
     shuffle = _core.Shuffle(0, 0, plan.starts, plan.drawn, 1)
-    counts = np.zeros((2, 6), np.int64)
+    counts = np.zeros((1, 2, 6), np.int64)
     short = _core.Shuffle(0, 0, plan.starts, np.minimum(plan.drawn, 1), 1)
     frozen = counts.copy()
     frozen.setflags(write=False)
@@ -101,25 +101,28 @@ def test_what_does_not_belong_together_is_refused():
             lambda: _core.Plan({k: v for k, v in buffers.items() if k != "slack"}, n_pairs, threshold, votes),
             "hold slack",
         ),
-        (lambda: core.run(7, 0, 0, False, False, counts), "shuffle must be a Shuffle"),
-        (lambda: core.run(shuffle, 3, 0, False, False, counts), "scheme must be 0, 1 or 2"),
-        (lambda: core.run(shuffle, 2, 4, False, False, counts), "agent an agent's number: found 2 and 4"),
-        (lambda: core.run(shuffle, 1, 0, False, False, counts), "shuffle must have 4 streams: found 1"),
-        (lambda: core.run(short, 0, 0, False, False, counts), "the plan's starts and drawn"),
-        (lambda: core.run(shuffle, 0, 0, False, False, counts[:, :5].copy()), "length 6 along axis 1: found 5"),
-        (lambda: core.run(shuffle, 0, 0, False, False, counts.astype(float)), "counts must hold int64"),
-        (lambda: core.run(shuffle, 0, 0, False, False, frozen), "writable"),
+        (lambda: core.run((7,), 0, 0, False, False, counts), "shuffle must be a Shuffle"),
+        (lambda: core.run((shuffle,), 3, 0, False, False, counts), "scheme must be 0, 1 or 2"),
+        (lambda: core.run((shuffle,), 2, 4, False, False, counts), "agent an agent's number: found 2 and 4"),
+        (lambda: core.run((shuffle,), 1, 0, False, False, counts), "shuffles must have 4 streams: found 1"),
+        (lambda: core.run((shuffle, shuffle), 0, 0, False, False, np.zeros((2, 2, 6), np.int64)), "stands there twice"),
+        (lambda: core.run((), 0, 0, False, False, counts), "shuffles must be 1 or more"),
+        (lambda: core.run((shuffle,) * 33, 0, 0, False, False, counts), "at most 32 streams in all: found 33"),
+        (lambda: core.run((short,), 0, 0, False, False, counts), "the plan's starts and drawn"),
+        (lambda: core.run((shuffle,), 0, 0, False, False, counts[:, :, :5].copy()), "\\(1, replicates, 6\\): found"),
+        (lambda: core.run((shuffle,), 0, 0, False, False, counts.astype(float)), "counts must hold int64"),
+        (lambda: core.run((shuffle,), 0, 0, False, False, frozen), "writable"),
         (
-            lambda: core.run(shuffle, 0, 0, False, False, buffers["order"][:6].reshape(1, 6)),
+            lambda: core.run((shuffle,), 0, 0, False, False, buffers["order"][:6].reshape(1, 1, 6)),
             "order and counts must not",
         ),
     ):
         with pytest.raises((TypeError, ValueError), match=says):
             call()
-    core.run(shuffle, 0, 0, False, False, counts)
+    core.run((shuffle,), 0, 0, False, False, counts)
     other = _core.Plan(buffers, n_pairs, threshold, votes)
     with pytest.raises(ValueError, match="in use by another thread or plan"):
-        other.run(shuffle, 0, 0, False, False, counts)
+        other.run((shuffle,), 0, 0, False, False, counts)
 
 
 def test_sums_of_pairs_refuse_wrong_buffers():
@@ -173,7 +176,7 @@ def test_corrupted_plans_do_no_harm():
             continue
         taken += 1
         shuffle = _core.Shuffle(1, 1, changed["starts"], changed["drawn"], 1)
-        core.run(shuffle, 0, 0, False, bool(taken % 2), np.zeros((2, 6), np.int64))
+        core.run((shuffle,), 0, 0, False, bool(taken % 2), np.zeros((1, 2, 6), np.int64))
         core.sum_pairs(
             0,
             700,

@@ -63,8 +63,8 @@ def check_engines(ready, scheme, agent, top=0, within=(), replicates=6, seed=3):
     def check(engine, what):
         counts = np.zeros_like(expected)
         shuffle = engine.start(seed, 1)
-        engine.run(shuffle, counts[: replicates // 2])
-        engine.run(shuffle, counts[replicates // 2 :])
+        engine.run([shuffle], counts[None, : replicates // 2])
+        engine.run([shuffle], counts[None, replicates // 2 :])
         counts[:, :-1] += plan.fixed_hits
         np.testing.assert_array_equal(counts, expected, err_msg=what)
 
@@ -132,7 +132,7 @@ def return_of_selection(scheme, agent, top):
     found = []
     for engine in (make_engine(plan, scheme, agent), make_engine(plan, scheme, agent, "numba")):
         counts = np.zeros((5, 5), np.int64)
-        engine.run(engine.start(1, 2), counts)
+        engine.run([engine.start(1, 2)], counts[None])
         found.append(counts)
     np.testing.assert_array_equal(*found)
     donors = np.empty((5, engine.n_streams, 70), np.int32)
