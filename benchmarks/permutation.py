@@ -44,7 +44,7 @@ from sabotage.planning import Plan, block_codes, make_plan
 
 AGENTS, CLASSES = 3, 7
 CHECKED = 2_000  # examples of the panel on which all must decide alike
-CORE_WORK, NUMBA_WORK, PEER_WORK, SKLEARN_WORK = 500_000_000, 4_000_000, 4_000_000, 200_000  # decisions a timing
+CORE_WORK, NUMBA_WORK, PEER_WORK, SKLEARN_WORK = 1_500_000_000, 4_000_000, 4_000_000, 200_000  # decisions a timing
 PAIR_WORK = 100_000_000  # pairs a timing
 BATCHES, BATCH_CELLS = (1, 4, 16, 64), 1 << 26  # of scipy: resamples at a time, and most scores at a time
 MOST_EXACT = 20_000  # examples whose pairs are summed

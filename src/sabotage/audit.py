@@ -19,6 +19,7 @@ from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, repla
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Permutation, Progress, permute
+from sabotage.planning import overflow
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
 from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
 
@@ -233,7 +234,8 @@ def analyze(
     if routing is None:
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
-    if n_permutations:
+    cannot = overflow(ready)
+    if n_permutations and cannot is None:
         permutation = permute(
             ready,
             statistic=statistic,
@@ -249,7 +251,7 @@ def analyze(
         note_permutation(ready, permutation, notes)
     else:
         permutation = None
-        notes.add("permutation is null: 0 permutations were asked for")
+        notes.add(f"permutation is null: {cannot or '0 permutations were asked for'}")
     _note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,

@@ -17,8 +17,7 @@ ENGINES = ("core", "numba")
 SCHEMES = ("joint", "independent", "single")
 MOST_AGENTS = 32  # of a half-space whose margin fits 32 bits
 COHORT = 64  # replicates that share one random stream a block; part of what a seed means
-# Positions at a time, a thread: a batch takes the core some 30 ms, numba half a second, so that Ctrl-C is soon heard.
-CORE_BATCH = NUMBA_BATCH = 1 << 24
+BATCH = 1 << 24  # positions of one call of the core, some 30 ms, so that Ctrl-C is soon heard
 DONORS = 1 << 21  # donors' numbers at a time where they are written out: few enough for the cache
 SWEPT = ("halves", "chunk_halves", "place", "lane")  # what a replicate reads of a plan
 SMALL = 1 << 15  # positions of shuffles that stay in the second cache together
@@ -44,7 +43,7 @@ class Engine(ABC):
     """Runs cohorts of one plan under one scheme; threads may share it."""
 
     name: str
-    batch: int
+    positions: int  # that one call may draw
 
     def __init__(self, plan: Plan, scheme: str, agent: int | None) -> None:
         self.plan, self.scheme, self.agent = plan, scheme, agent
@@ -53,8 +52,7 @@ class Engine(ABC):
 
     def batches(self, replicates: int, together: int = 1) -> list[slice]:
         """Cut cohorts that run together into calls that return soon."""
-        positions = together * max(1, int(self.plan.drawn.sum()) * self.n_streams)
-        step = max(1, min(COHORT, self.batch // positions))
+        step = max(1, min(COHORT, self.positions // (together * self.n_streams * len(self.plan.order))))
         return [slice(at, min(at + step, replicates)) for at in range(0, replicates, step)]
 
     @property
@@ -83,7 +81,7 @@ class Engine(ABC):
 class CoreEngine(Engine):
     """The C core: linear rules of which whole rows of weights move, or each weight on its own."""
 
-    name, batch = "core", CORE_BATCH
+    name, positions = "core", BATCH
 
     def __init__(self, plan: Plan, scheme: str, agent: int | None, pause: Callable[[], None]) -> None:
         super().__init__(plan, scheme, agent)
@@ -142,16 +140,11 @@ class _NumbaShuffle:
 class NumbaEngine(Engine):
     """Numba: any rule and scheme."""
 
-    name, batch = "numba", NUMBA_BATCH
+    name, positions = "numba", DONORS
 
     def __init__(self, plan: Plan, scheme: str, agent: int | None, core_draws: bool = False) -> None:
         super().__init__(plan, scheme, agent)
         self._shuffle = _core_module().Shuffle if core_draws else _NumbaShuffle
-
-    def batches(self, replicates: int, together: int = 1) -> list[slice]:
-        """Cut cohorts into calls that return soon, and whose donors fit the cache."""
-        step = max(1, min(COHORT, DONORS // (len(self.plan.order) * self.n_streams)))
-        return [slice(at, min(at + step, replicates)) for at in range(0, replicates, step)]
 
     def start(self, seed: int, cohort: int) -> Any:
         """Return the shuffle of a cohort."""

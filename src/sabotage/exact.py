@@ -102,7 +102,12 @@ def unmoved(plan: Plan) -> PairSums:
 
 
 def moments(plan: Plan, sums: PairSums, class_weights: np.ndarray, groups: np.ndarray | None, average: bool) -> Moments:
-    """Turn the sums into moments (DESIGN section 4: Hoeffding's mean and variance, gap_u and its influence values).
+    """Turn the sums into moments.
+
+    With a_ij the weight of example i's class where it hits with the reliability of row j of its block of n, 0 where
+    not, the mean is the sum of all a_ij / n, and the variance that of Hoeffding (1951), sum of d_ij^2 / (n - 1) with d
+    the doubly centred a. gap_u takes from each example's own hit its mean over the others' rows; its influence values
+    hold what an example gains and what its row gives to the others.
 
     Parameters
     ----------

@@ -292,7 +292,7 @@ def _why_not_exact(plan: Plan, runner: Engine, exact: bool | None) -> str | None
 
 
 def _clusters(panel: Panel) -> np.ndarray | None:
-    """Return the cluster of each example (n,), a null being one of its own; None where no group is named."""
+    """Return the cluster of each example (n,), the nulls being one together; None where no group is named."""
     if panel.group is None:
         return None
     codes = panel.column(panel.group).dictionary_encode().indices.to_numpy(zero_copy_only=False)
@@ -312,8 +312,9 @@ def _run(
     broken = np.empty(n_permutations)
     n_flips = done = 0
     n_cohorts = -(-n_permutations // COHORT)
-    # Small panels: several cohorts a task, so that threads do not wait for each other's bookkeeping.
-    each = max(1, min(TASK // max(1, COHORT * int(engine.plan.drawn.sum())), n_cohorts // (4 * threads)))
+    # Several cohorts a task where they run together, or are so short that threads would wait for the bookkeeping.
+    wanted = max(engine.together, TASK // max(1, COHORT * int(engine.plan.drawn.sum())))
+    each = max(1, min(wanted, n_cohorts // (4 * threads)))
     tasks = iter(range(0, n_permutations, each * COHORT))
     waiting: dict[Future[np.ndarray], int] = {}
     with ThreadPoolExecutor(threads) as pool:

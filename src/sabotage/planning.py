@@ -156,6 +156,23 @@ def make_plan(
     )
 
 
+def overflow(replay: Replay) -> str | None:
+    """Return why score sums could leave float64, where they could: two that are both infinite would tie."""
+    panel = replay.panel
+    if not replay.is_linear:
+        return None
+    weight = max(1.0, float(replay.weights.max(initial=0.0)))
+    evidence = 1.0
+    if replay.kind != fusing.VOTE:
+        evidence = max(float(np.fmax.reduce(np.abs(replay.evidence[rows]), axis=None)) for rows in panel.chunks())
+    if panel.n_agents * weight * evidence < LARGEST_SUM:
+        return None
+    return (
+        f"the score sums of {replay.rule.name} could overflow: weights are up to {weight:.3g}, evidence up to"
+        f" {evidence:.3g}; dividing the {panel.weights} of all agents by one number changes no decision"
+    )
+
+
 Pruned = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -165,7 +182,9 @@ def _prune(replay: Replay, top: int, listed: np.ndarray, pause: Callable[[], Non
     starts, check_starts = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
     rivals, check_rivals = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     outcome, slack = np.empty(n, np.int8), np.empty(n, np.int32)
-    _refuse_overflow(replay)
+    why = overflow(replay)
+    if why is not None:
+        raise SabotageError(why)
     smallest = float(replay.weights[replay.weights > 0].min(initial=1.0))
     for first in range(0, n, PRUNED_AT_ONCE):
         pause()
@@ -181,20 +200,6 @@ def _prune(replay: Replay, top: int, listed: np.ndarray, pause: Callable[[], Non
         starts[first + 1 : rows.stop + 1] = starts[first] + own[1:]
         check_starts[first + 1 : rows.stop + 1] = check_starts[first] + own_check[1:]
     return starts, np.concatenate(rivals), check_starts, np.concatenate(check_rivals), outcome, slack
-
-
-def _refuse_overflow(replay: Replay) -> None:
-    """Raise SabotageError where a score sum could leave float64: two sums that are both infinite would tie."""
-    panel = replay.panel
-    weight = max(1.0, float(replay.weights.max(initial=0.0)))
-    evidence = 1.0
-    if replay.kind != fusing.VOTE:
-        evidence = max(float(np.fmax.reduce(np.abs(replay.evidence[rows]), axis=None)) for rows in panel.chunks())
-    if not panel.n_agents * weight * evidence < LARGEST_SUM:
-        raise SabotageError(
-            f"the score sums of {replay.rule.name} could overflow: weights are up to {weight:.3g}, evidence up to"
-            f" {evidence:.3g}; divide the {panel.weights} of all agents by one number, which changes no decision"
-        )
 
 
 def _unpruned(n: int) -> Pruned:

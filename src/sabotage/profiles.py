@@ -1,4 +1,4 @@
-"""The reliability profile of each agent (DESIGN section 5), and the bounds that fusion is held against."""
+"""The reliability profile of each agent, and the bounds that fusion is held against."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The role of every agent on every example, with its flags (DESIGN section 2; arXiv:2511.02794)."""
+"""The role of every agent on every example, with its flags (arXiv:2511.02794)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

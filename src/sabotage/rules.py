@@ -71,7 +71,7 @@ def find_rule(name: str) -> Rule:
 
 
 def default_rule(panel: Panel) -> Rule:
-    """Return what a panel is fused by where no rule is named (DESIGN: scores, else candidate lists, else votes)."""
+    """Return what a panel is fused by where no rule is named (scores, else candidate lists, else votes)."""
     for name in ("weighted_mean", "weighted_confidence_sum"):
         if name == "weighted_confidence_sum" and panel.scores is None:
             continue

@@ -44,7 +44,7 @@ def table_of_hits(ready, plan, agent, top):
 
 
 def definitions(ready, plan, agent, statistic, top, groups=None):
-    """Hoeffding's moments, gap_u and its standard error, written down from DESIGN section 4."""
+    """Hoeffding's moments, gap_u and its standard error, written down from their definitions, pair by pair."""
     h = table_of_hits(ready, plan, agent, top)
     truth, n = plan.truth, len(plan.truth)
     n_true = np.bincount(truth)

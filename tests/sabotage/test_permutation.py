@@ -224,7 +224,7 @@ def test_an_interrupt_stops_the_threads_and_passes_on():
 def test_sums_that_could_overflow_are_refused():
     panel = make_panel(20)
     with pytest.raises(
-        SabotageError, match=r"could overflow: weights are up to 1e\+308, evidence up to 0\.\d+; divide"
+        SabotageError, match=r"could overflow: weights are up to 1e\+308, evidence up to 0\.\d+; dividing"
     ):
         permute(replay(panel.with_weights(np.full((20, 3), 1e308)), "weighted_mean"), n_permutations=2)
 
