@@ -211,10 +211,12 @@ def _agent_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Tabl
 def _permutation_line(permutation: Permutation) -> str:
     blocks = f"{permutation.n_blocks:,} block{'' if permutation.n_blocks == 1 else 's'}"
     spread = f" (sd {permutation.broken_sd:.4f})" if permutation.broken_sd is not None else ""
+    interval = None if permutation.moments is None else permutation.moments.gap_interval
+    span = "" if interval is None else f", 95 % interval of the loss [{interval[0]:+.4f}, {interval[1]:+.4f}]"
     return (
         f"permutation ({permutation.scheme}, {blocks}, {permutation.n_permutations:,} replicates): clean"
         f" {permutation.clean:.4f}, broken {permutation.broken_mean:.4f}{spread}, gap {points(permutation.gap, 2)}"
-        f" {'lost' if permutation.gap >= 0 else 'gained'}, weightless {permutation.uniform_weights:.4f}"
+        f" {'lost' if permutation.gap >= 0 else 'gained'}{span}, weightless {permutation.uniform_weights:.4f}"
     )
 
 
