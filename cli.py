@@ -95,7 +95,7 @@ test_options = stacked(
         metavar="NAME",
         default="balanced_accuracy",
         show_default=True,
-        help="What shuffling may cost: balanced_accuracy, accuracy, or top_2, top_3 ... for top-k coverage.",
+        help="What shuffling may cost: balanced_accuracy, accuracy, macro_f1, or top_2, top_3 ... for top-k coverage.",
     ),
     click.option(
         "--scheme",

@@ -66,9 +66,9 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, shuffles: Sequence[Any], counts: np.ndarray) -> None:
-        """Add the next replicates of each shuffle to `counts` (len(shuffles), replicates, C + 1).
+        """Add the next replicates of each shuffle to `counts` (len(shuffles), replicates, plan.width).
 
-        Changes in the hits by class, then the flips.
+        Changes in the hits by class, the flips, and where they are counted, changes in the decisions by class.
         """
 
     @abstractmethod
@@ -182,7 +182,8 @@ class NumbaEngine(Engine):
             return
         flips = np.zeros_like(counts)
         fusing.count_permuted(*table, plan.truth, plan.clean, plan.swept, donors, flips)
-        counts[:, -1] += flips[:, -1]
+        n_classes = len(plan.hits)
+        counts[:, n_classes] += flips[:, n_classes]
         fusing.count_covered(
             table[0], plan.top, *table[1:4], plan.listed, plan.order, plan.truth, plan.checks, donors, counts
         )
@@ -207,9 +208,9 @@ def make_engine(
 ) -> Engine:
     """Choose who runs a plan: the core where it can, unless `engine` is "numba".
 
-    The core knows linear rules of at most 32 agents, not the softmax over reliabilities that move one by one; it
-    still draws for the rules that numba runs. `pause` is called every now and then, and may raise. Raises
-    SabotageError for an unknown engine.
+    The core knows linear rules of at most 32 agents, not the softmax over reliabilities that move one by one, and
+    counts hits, not decisions by class; it still draws for what numba runs. `pause` is called every now and then, and
+    may raise. Raises SabotageError for an unknown engine.
     """
     if engine is not None and engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
@@ -221,6 +222,6 @@ def make_engine(
         return NumbaEngine(plan, scheme, agent)
     n_agents = plan.spoken.shape[1]
     softmax_moves = plan.replay.rule.weight == "softmax" and scheme != "joint"
-    if plan.replay.is_linear and n_agents <= MOST_AGENTS and not softmax_moves:
+    if plan.replay.is_linear and n_agents <= MOST_AGENTS and not softmax_moves and not plan.counts_said:
         return CoreEngine(plan, scheme, agent, pause)
     return NumbaEngine(plan, scheme, agent, core_draws=n_agents <= MOST_AGENTS)

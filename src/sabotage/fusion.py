@@ -58,6 +58,10 @@ class Decision:
         assert self.truth_rank is not None  # a replayed decision has ranks
         return self.truth_rank < top
 
+    def count(self, n_classes: int) -> np.ndarray:
+        """Count the decisions by class: ndarray of shape (C,), int64."""
+        return np.bincount(self.labels[self.labels >= 0], minlength=n_classes)
+
     def __repr__(self) -> str:
         none = int(np.count_nonzero(self.labels < 0))
         return f"Decision({self.source}, rule={self.rule}, {len(self.labels):,} examples, {none:,} without one)"

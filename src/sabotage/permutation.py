@@ -13,14 +13,15 @@ import numpy as np
 from sabotage.engines import COHORT, SCHEMES, Engine, make_engine
 from sabotage.errors import SabotageError, unknown
 from sabotage.exact import MOST_PAIRS, Moments, count_pairs, moments, sum_pairs, unmoved
-from sabotage.fusion import Replay
+from sabotage.fusion import Decision, Replay
 from sabotage.interrupts import Stop, interruptible
 from sabotage.panel import Panel
 from sabotage.planning import Plan, make_plan
 
 TASK = 1 << 22  # positions drawn by one task of a thread, some 10 ms
 MOST = 10**9  # replicates: their statistics have to fit into memory
-STATISTICS = ("accuracy", "balanced_accuracy", "top_2", "top_3")
+STATISTICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_2", "top_3")
+NO_SUM = "macro-F1 is no sum over examples"
 TIE = 1e-12  # a broken statistic this close to the clean one counts as reaching it
 
 Progress = Callable[[int, int], None]
@@ -138,8 +139,9 @@ def permute(
     ----------
     replay : Replay
         A rule made ready for a panel.
-    statistic : {"balanced_accuracy", "accuracy", "top_2", "top_3", ...}
-        top_k is the coverage of the truth by the k highest scores, over all examples.
+    statistic : {"balanced_accuracy", "accuracy", "macro_f1", "top_2", "top_3", ...}
+        Means over the classes present in the truth; top_k is the coverage of the truth by the k highest scores, over
+        all examples. macro_f1 is counted by numba.
     scheme : {"joint", "independent", "single"}
         What moves: whole rows of reliability, each agent's column on its own, or one agent's column alone.
     agent : str, optional
@@ -187,18 +189,26 @@ def permute(
     else:
         class_weights = np.full(len(n_true), 1 / panel.n_examples)
 
-    def measure(hits: np.ndarray) -> np.ndarray:
-        """Return the statistic of each row of hits by class (replicates, C)."""
+    present = n_true > 0
+
+    def measure(hits: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """Return the statistic of each row of hits by true class and of decisions by class (replicates, C)."""
         if statistic == "balanced_accuracy":
-            return (hits[:, n_true > 0] / n_true[n_true > 0]).sum(axis=1) / np.count_nonzero(n_true)
+            return (hits[:, present] / n_true[present]).sum(axis=1) / np.count_nonzero(present)
+        if statistic == "macro_f1":
+            return (2 * hits[:, present] / (n_true + said)[:, present]).sum(axis=1) / np.count_nonzero(present)
         return hits.sum(axis=1) / panel.n_examples
 
+    def measure_one(decision: Decision) -> float:
+        hits = np.bincount(panel.truth[decision.hits(panel.truth, top)], minlength=panel.n_classes)
+        return float(measure(hits[None], decision.count(panel.n_classes)[None])[0])
+
     with interruptible() as stop:
-        plan = make_plan(replay, within, top, stop.check)
-        clean = float(measure(plan.hits[None])[0])
+        plan = make_plan(replay, within, top, stop.check, counts_said=statistic == "macro_f1")
+        clean = measure_one(replay.decision)
         if not replay.rule.uses_reliability:
             broken, n_flips = np.full(n_permutations, clean), 0
-            uniform, why, sums = replay.weights, None, unmoved(plan)
+            uniform, why, sums = replay.weights, NO_SUM if plan.counts_said else None, unmoved(plan)
         else:
             number = None if agent is None else panel.agents.index(agent)
             runner = make_engine(plan, scheme, number, engine, stop.check)
@@ -208,10 +218,8 @@ def permute(
             if why is None:
                 sums = sum_pairs(runner, class_weights, threads, stop.check)
             uniform = replay.weigh(np.ones_like(panel.reliability))
-    alike = replay.decide(uniform)
-    alike_hits = np.bincount(panel.truth[alike.hits(panel.truth, top)], minlength=panel.n_classes)
     average = statistic != "balanced_accuracy"
-    given = None if sums is None else moments(plan, sums, class_weights, _clusters(panel), average)
+    given = None if sums is None or why is not None else moments(plan, sums, class_weights, _clusters(panel), average)
 
     # Of deviations, so that replicates that all equal the clean one have a gap of exactly 0.
     lost = clean - broken
@@ -234,7 +242,7 @@ def permute(
         p_value=p_value,
         p_value_two_sided=min(1.0, 2 * min(p_value, (lower + 1) / (n_permutations + 1))),
         flip_rate=n_flips / (n_permutations * panel.n_examples),
-        uniform_weights=float(measure(alike_hits[None])[0]),
+        uniform_weights=measure_one(replay.decide(uniform)),
         agent=agent,
         moments=given,
         why_no_moments=why,
@@ -277,6 +285,8 @@ def _why_not_exact(plan: Plan, runner: Engine, exact: bool | None) -> str | None
         why = "exact sums exist for the schemes joint and single, not for independent"
     elif not plan.replay.is_linear:
         why = f"exact sums exist for linear rules: {rule.name} is none"
+    elif plan.counts_said:
+        why = NO_SUM
     elif rule.weight == "softmax" and runner.scheme == "single":
         why = f"exact sums exist for weights that move as they are: those of {rule.name} depend on the whole row"
     elif exact is False:
@@ -301,7 +311,7 @@ def _clusters(panel: Panel) -> np.ndarray | None:
 
 def _run(
     engine: Engine,
-    measure: Callable[[np.ndarray], np.ndarray],
+    measure: Callable[[np.ndarray, np.ndarray], np.ndarray],
     n_permutations: int,
     seed: int,
     threads: int,
@@ -311,6 +321,8 @@ def _run(
     """Run all cohorts on a pool of threads; return the statistic of each replicate and the sum of the flips."""
     broken = np.empty(n_permutations)
     n_flips = done = 0
+    n_classes = len(engine.plan.hits)
+    clean_said = engine.plan.replay.decision.count(n_classes) if engine.plan.counts_said else np.empty(0, np.int64)
     n_cohorts = -(-n_permutations // COHORT)
     # Several cohorts a task where they run together, or are so short that threads would wait for the bookkeeping.
     wanted = max(engine.together, TASK // max(1, COHORT * int(engine.plan.drawn.sum())))
@@ -332,8 +344,9 @@ def _run(
                 for future in wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED).done:
                     start = waiting.pop(future)
                     counts = future.result()
-                    broken[start : start + len(counts)] = measure(engine.plan.fixed_hits + counts[:, :-1])
-                    n_flips += int(counts[:, -1].sum())
+                    hits, flips, said = np.split(counts, (n_classes, n_classes + 1), axis=1)
+                    broken[start : start + len(counts)] = measure(engine.plan.fixed_hits + hits, clean_said + said)
+                    n_flips += int(flips.sum())
                     done += len(counts)
                     if progress is not None:
                         progress(done, n_permutations)
@@ -345,8 +358,8 @@ def _run(
 
 
 def _run_task(engine: Engine, seed: int, first_cohort: int, replicates: int, stop: Stop) -> np.ndarray:
-    """Return what `Engine.run` counts of some cohorts: ndarray of shape (replicates, C + 1), int64."""
-    counts = np.zeros((replicates, len(engine.plan.hits) + 1), np.int64)
+    """Return what `Engine.run` counts of some cohorts: ndarray of shape (replicates, plan.width), int64."""
+    counts = np.zeros((replicates, engine.plan.width), np.int64)
     n_whole = replicates // COHORT
     groups = [range(at, min(at + engine.together, n_whole)) for at in range(0, n_whole, engine.together)]
     if replicates % COHORT:

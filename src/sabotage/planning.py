@@ -28,6 +28,8 @@ class Plan:
     replay : Replay
     top : int
         A hit is the truth decided for (0), or among the `top` best.
+    counts_said : bool
+        Whether decisions by class are counted, beside hits by true class.
     order, starts : ndarray of shape (n,) and (n_blocks + 1,), int64
         The example at a position; where blocks start.
     contested, drawn : ndarray of shape (n_blocks,), int64
@@ -54,6 +56,7 @@ class Plan:
 
     replay: Replay
     top: int
+    counts_said: bool
     order: np.ndarray
     starts: np.ndarray
     contested: np.ndarray
@@ -79,6 +82,11 @@ class Plan:
         """Blocks, those of one example included."""
         return len(self.starts) - 1
 
+    @property
+    def width(self) -> int:
+        """Counts of a replicate: hits by class, flips, and where they count, decisions by class."""
+        return (2 if self.counts_said else 1) * len(self.hits) + 1
+
     @cached_property
     def swept(self) -> np.ndarray:
         """The contested positions: ndarray of int64."""
@@ -97,7 +105,11 @@ class Plan:
 
 
 def make_plan(
-    replay: Replay, within: Sequence[str] = (), top: int = 0, pause: Callable[[], None] = lambda: None
+    replay: Replay,
+    within: Sequence[str] = (),
+    top: int = 0,
+    pause: Callable[[], None] = lambda: None,
+    counts_said: bool = False,
 ) -> Plan:
     """Prune a replay and order its examples; `top` > 0 counts coverage by the best `top` classes as a hit.
 
@@ -134,6 +146,7 @@ def make_plan(
     return Plan(
         replay=replay,
         top=top,
+        counts_said=counts_said,
         order=order.astype(np.int64),
         starts=starts.astype(np.int64),
         contested=contested,

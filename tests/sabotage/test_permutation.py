@@ -11,10 +11,11 @@ from builders import decisions, make_panel, panels, to_naive
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, permutation_test
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 import sabotage.engines as module
 from sabotage import Panel, SabotageError, permute, replay
+from sabotage.engines import make_engine
 from sabotage.planning import make_plan
 
 some = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,7 +27,7 @@ def fields(permutation):
 
 
 @pytest.mark.parametrize("rule", ["weighted_mean", "weighted_vote", "select_best", "softmax_gate"])
-@pytest.mark.parametrize("statistic", ["balanced_accuracy", "accuracy"])
+@pytest.mark.parametrize("statistic", ["balanced_accuracy", "accuracy", "macro_f1"])
 @some
 @given(panel=panels(most=6), halves=st.booleans())
 def test_the_distribution_is_that_of_all_permutations(rule, statistic, panel, halves):
@@ -109,6 +110,34 @@ def test_bits_do_not_depend_on_threads_or_batches(rule, monkeypatch):
         monkeypatch.setattr(module, "DONORS", donors)
         results.append(fields(permute(ready, n_permutations=500, seed=9, threads=2)))
     assert all(result == results[0] for result in results)
+
+
+@pytest.mark.parametrize("scheme", ["joint", "independent"])
+@pytest.mark.parametrize("rule", ["weighted_mean", "weighted_vote", "select_best"])
+def test_macro_f1_is_scikit_learns(rule, scheme):
+    panel = make_panel(120, 3, 5, seed=3, missing=0.2, steps=4)
+    panel.truth[panel.truth == 2] = 1  # a class that is said and never true
+    ready = replay(panel, rule)
+    found = permute(ready, statistic="macro_f1", scheme=scheme, n_permutations=20, seed=4)
+    again = permute(ready, statistic="macro_f1", scheme=scheme, n_permutations=20, seed=4, engine="numba")
+    np.testing.assert_array_equal(found.broken, again.broken)
+
+    def f1(labels):
+        return f1_score(panel.truth, labels, labels=np.unique(panel.truth), average="macro", zero_division=0)
+
+    assert found.clean == pytest.approx(f1(ready.decision.labels), abs=1e-12)
+    plan = make_plan(ready)
+    engine = make_engine(plan, scheme)
+    donors = np.empty((20, engine.n_streams, 120), np.int32)
+    engine.start(4, 0).draw(donors)
+    for r in range(20):
+        q = np.empty_like(panel.reliability)
+        for m in range(3):
+            q[plan.order, m] = panel.reliability[plan.order[donors[r, m if scheme == "independent" else 0]], m]
+        assert found.broken[r] == pytest.approx(f1(ready.decide_labels(ready.weigh(q))), abs=1e-12)
+    assert found.moments is None
+    if scheme == "joint" and rule != "select_best":
+        assert found.why_no_moments == "macro-F1 is no sum over examples"
 
 
 def test_more_replicates_begin_with_the_same_ones():
