@@ -110,7 +110,7 @@ test_options = stacked(
     click.option(
         "--exact/--no-exact",
         default=None,
-        help="Exact mean, sd and the gap's interval, from all pairs; up to some 100,000 examples by default.",
+        help="Exact mean, sd and the gap's interval, from all pairs; up to 4e9 pairs by default.",
     ),
     click.option("--threads", type=int, help="The CPUs that this process may use, by default."),
     click.option("--engine", type=click.Choice(["core", "numba"]), help="Who runs the replicates: the same results."),

@@ -63,6 +63,19 @@ def make_panel(
     )
 
 
+def doubled(panel: Panel) -> Panel:
+    """Return a panel in which every example stands twice."""
+    return Panel(
+        panel.agents,
+        panel.classes,
+        pa.array(range(2 * panel.n_examples)),
+        *(
+            np.concatenate([getattr(panel, name)] * 2)
+            for name in ("truth", "labels", "confidence", "scores", "reliability")
+        ),
+    )
+
+
 def to_naive(panel: Panel) -> naive.Tiny:
     """Return the panel in the oracle's plain lists."""
 

@@ -33,6 +33,18 @@ void draw_positions(Draws *draws, uint64_t *entries, int64_t first, int count, i
 #define WIDTH 16
 #define MAX_AGENTS 32               /* a margin of so many agents still fits 32 bits */
 
+/* The margin of packed weights in a half-space: n_pairs pairs of 16-bit coefficients, then a constant. */
+static inline int32_t margin_of(int n_pairs, const int32_t *half, int half_stride, const int32_t *weights, int stride)
+{
+    uint32_t total = (uint32_t)half[n_pairs * half_stride]; /* wraps around, as vectors do */
+    for (int p = 0; p < n_pairs; p++) {
+        const uint32_t a = (uint32_t)half[p * half_stride], b = (uint32_t)weights[p * stride];
+        total += (uint32_t)((int16_t)(a & 0xffff) * (int16_t)(b & 0xffff));
+        total += (uint32_t)((int16_t)(a >> 16) * (int16_t)(b >> 16));
+    }
+    return (int32_t)total;
+}
+
 /* Half-spaces of `count` positions, in chunks of WIDTH, against one row of packed weights a position: weights[p * stride
  * + position]. A chunk has n_half[chunk * step] of them, rows of n_pairs + 1 times WIDTH numbers. Bit i of lost: some
  * half-space is surely lost; of unsure: none is surely lost and one is too close to call. Bits beyond count are

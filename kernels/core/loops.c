@@ -124,14 +124,9 @@ static int truth_hits_filtered(const Replicate *run, int64_t position)
     const int32_t *half = plan->check_halves + plan->check_starts[example] * (plan->n_pairs + 1);
     int64_t lost = 0, not_won = 0;
     for (int64_t h = plan->check_starts[example]; h < plan->check_starts[example + 1] && lost <= slack; h++) {
-        uint32_t margin = (uint32_t)half[plan->n_pairs];
-        for (int p = 0; p < plan->n_pairs; p++) {
-            const uint32_t a = (uint32_t)half[p], b = (uint32_t)packed[p];
-            margin += (uint32_t)((int16_t)(a & 0xffff) * (int16_t)(b & 0xffff));
-            margin += (uint32_t)((int16_t)(a >> 16) * (int16_t)(b >> 16));
-        }
-        lost += (int32_t)margin < -plan->threshold;
-        not_won += (int32_t)margin <= plan->threshold;
+        const int32_t margin = margin_of(plan->n_pairs, half, 1, packed, 1);
+        lost += margin < -plan->threshold;
+        not_won += margin <= plan->threshold;
         half += plan->n_pairs + 1;
     }
     run->work->swept++;

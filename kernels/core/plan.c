@@ -273,6 +273,17 @@ static PyObject *plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return NULL;
 }
 
+static int check_apart(const PlanObject *self, const Wanted *wanted, const Py_buffer *view)
+{
+    for (int i = 0; i < N_BUFFERS; i++) {
+        if (overlap(view, &self->views[i])) {
+            PyErr_Format(PyExc_ValueError, "%s and %s must not overlap", PLANNED[i].name, wanted->name);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static const Wanted COUNTS = {"counts", "int64", 'i', 8, 3, 1};
 
 /* Marks the shuffle as busy, so that nobody else takes it, nor this call twice; returns NULL where it will not do. */
@@ -325,12 +336,9 @@ static int acquire_counts(PyObject *out, PlanObject *self, Py_ssize_t n_shuffles
         PyBuffer_Release(counts);
         return -1;
     }
-    for (int i = 0; i < N_BUFFERS; i++) {
-        if (overlap(counts, &self->views[i])) {
-            PyErr_Format(PyExc_ValueError, "%s and counts must not overlap", PLANNED[i].name);
-            PyBuffer_Release(counts);
-            return -1;
-        }
+    if (check_apart(self, &COUNTS, counts) < 0) {
+        PyBuffer_Release(counts);
+        return -1;
     }
     /* Zeros, and WIDTH more: lanes beyond a count are swept too, and check lanes begin anywhere. */
     *room = calloc((size_t)plan->n_pairs * TILE + WIDTH, sizeof **room);
@@ -455,12 +463,7 @@ static PyObject *plan_sum_pairs(PyObject *object, PyObject *args)
                 refused = 1;
             }
         }
-        for (int j = 0; j < N_BUFFERS && !refused && i >= 2; j++) {
-            if (overlap(&views[i], &self->views[j])) {
-                PyErr_Format(PyExc_ValueError, "%s and %s must not overlap", PLANNED[j].name, SUMMED[i].name);
-                refused = 1;
-            }
-        }
+        refused = refused || (i >= 2 && check_apart(self, &SUMMED[i], &views[i]) < 0);
     }
     refused = refused || check_range(&SUMMED[0], &views[0], 0, plan->n_checks) < 0;
     int32_t *room = refused ? NULL : malloc(((size_t)(plan->n_pairs + 1) * TILE + WIDTH) * sizeof *room);

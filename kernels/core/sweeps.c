@@ -100,17 +100,6 @@ SPREAD int count_any(const uint64_t *bits, int first, int end)
 
 /* ---- half-spaces ---- */
 
-SPREAD int32_t dot(int n_pairs, const int32_t *half, int half_stride, const int32_t *weights, int stride)
-{
-    uint32_t total = (uint32_t)half[n_pairs * half_stride]; /* wraps around, as vectors do */
-    for (int p = 0; p < n_pairs; p++) {
-        const uint32_t a = (uint32_t)half[p * half_stride], b = (uint32_t)weights[p * stride];
-        total += (uint32_t)((int16_t)(a & 0xffff) * (int16_t)(b & 0xffff));
-        total += (uint32_t)((int16_t)(a >> 16) * (int16_t)(b >> 16));
-    }
-    return (int32_t)total;
-}
-
 static void sweep_scalar(const int32_t *n_half, int step, int n_pairs, const int32_t *halves,
                          const int32_t *weights, int stride, int count, int32_t threshold, uint16_t *lost,
                          uint16_t *unsure)
@@ -122,7 +111,7 @@ static void sweep_scalar(const int32_t *n_half, int step, int n_pairs, const int
         }
         for (int h = *n_half; h > 0; h--, halves += (n_pairs + 1) * WIDTH) {
             for (int i = 0; i < WIDTH; i++) {
-                const int32_t margin = dot(n_pairs, halves + i, WIDTH, weights + at + i, stride);
+                const int32_t margin = margin_of(n_pairs, halves + i, WIDTH, weights + at + i, stride);
                 worst[i] = margin < worst[i] ? margin : worst[i];
             }
         }
@@ -144,7 +133,7 @@ static int64_t versus_scalar(int n_half, int n_pairs, const int32_t *halves, con
         int32_t lost[WIDTH] = {0}, not_won[WIDTH] = {0};
         for (int h = 0; h < n_half; h++) {
             for (int i = 0; i < WIDTH; i++) {
-                const int32_t margin = dot(n_pairs, halves + h * (n_pairs + 1), 1, weights + at + i, stride);
+                const int32_t margin = margin_of(n_pairs, halves + h * (n_pairs + 1), 1, weights + at + i, stride);
                 lost[i] += margin < -threshold;
                 not_won[i] += margin <= threshold;
             }

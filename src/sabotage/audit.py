@@ -19,7 +19,6 @@ from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, repla
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Permutation, Progress, permute
-from sabotage.planning import overflow
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
 from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
 
@@ -234,8 +233,7 @@ def analyze(
     if routing is None:
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
-    cannot = overflow(ready)
-    if n_permutations and cannot is None:
+    if n_permutations and ready.overflow is None:
         permutation = permute(
             ready,
             statistic=statistic,
@@ -251,7 +249,7 @@ def analyze(
         note_permutation(ready, permutation, notes)
     else:
         permutation = None
-        notes.add(f"permutation is null: {cannot or '0 permutations were asked for'}")
+        notes.add(f"permutation is null: {ready.overflow or '0 permutations were asked for'}")
     _note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,

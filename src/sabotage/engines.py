@@ -85,8 +85,7 @@ class CoreEngine(Engine):
 
     def __init__(self, plan: Plan, scheme: str, agent: int | None, pause: Callable[[], None]) -> None:
         super().__init__(plan, scheme, agent)
-        weights = plan.weights if scheme == "joint" else plan.raw_weights
-        buffers, n_pairs, threshold, votes = core_buffers(plan, weights, pause)
+        buffers, n_pairs, threshold, votes = core_buffers(plan, scheme == "joint", pause)
         self._core_plan = _core_module().Plan(buffers, n_pairs, threshold, votes)
         self._size = sum(array.nbytes for name, array in buffers.items() if name in SWEPT)
         self._by_class = np.lexsort((plan.truth[plan.checks], plan.block_of[plan.checks])).astype(np.int64)
@@ -162,7 +161,7 @@ class NumbaEngine(Engine):
         if self.scheme == "joint":
             self._count(plan.weights, donors[:, 0], counts)
             return
-        q, n_agents = plan.replay.panel.reliability[plan.order], plan.spoken.shape[1]
+        q, n_agents = plan.reliability, plan.spoken.shape[1]
         moved = np.empty_like(q)
         own = np.arange(len(q), dtype=np.int32)
         for r in range(len(counts)):
@@ -182,7 +181,7 @@ class NumbaEngine(Engine):
             return
         flips = np.zeros_like(counts)
         fusing.count_permuted(*table, plan.truth, plan.clean, plan.swept, donors, flips)
-        n_classes = len(plan.hits)
+        n_classes = ready.panel.n_classes
         counts[:, n_classes] += flips[:, n_classes]
         fusing.count_covered(
             table[0], plan.top, *table[1:4], plan.listed, plan.order, plan.truth, plan.checks, donors, counts

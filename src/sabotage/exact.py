@@ -62,7 +62,7 @@ def count_pairs(plan: Plan, scheme: str) -> int:
     """Return the work of the sums: pairs looked at one by one, and what a block costs where a number orders donors."""
     sizes = np.diff(plan.starts)
     open_checks = np.bincount(plan.block_of[plan.checks], minlength=plan.n_blocks)
-    is_line = np.ones(plan.n_blocks, bool) if scheme == "single" else _is_line(plan)
+    is_line = _is_line(plan, scheme)
     return int((sizes * open_checks)[~is_line].sum()) + LINE_COST * int(np.count_nonzero(open_checks[is_line]))
 
 
@@ -74,7 +74,7 @@ def sum_pairs(
     sizes = np.diff(plan.starts)
     hits = np.where(plan.always, sizes[plan.block_of], 0)
     rows, columns = np.zeros(len(plan.checks), np.int64), np.zeros(len(plan.order))
-    is_line = np.ones(plan.n_blocks, bool) if engine.scheme == "single" else _is_line(plan)
+    is_line = _is_line(plan, engine.scheme)
     for block in np.unique(plan.block_of[plan.checks]).tolist():
         if is_line[block]:
             pause()
@@ -158,8 +158,10 @@ def _clean_hits(plan: Plan) -> np.ndarray:
     return plan.replay.decision.hits(plan.replay.panel.truth, plan.top)[plan.order]
 
 
-def _is_line(plan: Plan) -> np.ndarray:
-    """Whether two agents speak in a block, for whom the ratio of their weights says all, and which is worth it."""
+def _is_line(plan: Plan, scheme: str) -> np.ndarray:
+    """Whether one number orders the donors of a block: one agent's weight, or two agents' ratio if it is worth it."""
+    if scheme == "single":
+        return np.ones(plan.n_blocks, bool)
     return ((plan.spoken[plan.starts[:-1]] >= 0).sum(axis=1) == 2) & (np.diff(plan.starts) >= SHORTEST_LINE)
 
 

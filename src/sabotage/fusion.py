@@ -12,6 +12,7 @@ from sabotage.rules import Rule, default_rule, find_rule, require
 
 CLIP = 1e-6  # log scores are taken of max(p, CLIP)
 TEMPERATURE = 1.0  # of softmax_gate
+LARGEST_SUM = 2.0**1000
 
 _WEIGHT_KINDS = {
     "equal": fusing.EQUAL,
@@ -93,6 +94,23 @@ class Replay:
     def is_linear(self) -> bool:
         """Whether a score is a sum over agents of weight times evidence, however the weights come about."""
         return not self.rule.selects
+
+    @cached_property
+    def overflow(self) -> str | None:
+        """Why score sums could leave float64, where they could: two that are both infinite would tie."""
+        if not self.is_linear:
+            return None
+        weight = max(1.0, float(self.weights.max(initial=0.0)))
+        evidence = 1.0
+        if self.kind != fusing.VOTE:
+            parts = (np.abs(self.evidence[rows]) for rows in self.panel.chunks())
+            evidence = max(float(np.fmax.reduce(part, axis=None)) for part in parts)
+        if self.panel.n_agents * weight * evidence < LARGEST_SUM:
+            return None
+        return (
+            f"the score sums of {self.rule.name} could overflow: weights are up to {weight:.3g}, evidence up to"
+            f" {evidence:.3g}; dividing the {self.panel.weights} of all agents by one number changes no decision"
+        )
 
     @cached_property
     def weights(self) -> np.ndarray:

@@ -194,6 +194,11 @@ class Panel:
             )
         return self.columns[name]
 
+    def codes(self, name: str) -> np.ndarray:
+        """Number the values of a kept column: ndarray of shape (n,), int64, 0 for a null."""
+        indices = self.column(name).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        return np.nan_to_num(indices, nan=-1).astype(np.int64) + 1
+
     def select(self, agents: Sequence[str]) -> "Panel":
         """Return the panel of some of the agents, in file order; the classes stay."""
         for name in agents:

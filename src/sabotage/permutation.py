@@ -153,7 +153,7 @@ def permute(
     seed : int in [0, 2**64)
         The same seed gives the same result to the last bit for any number of threads, and for either engine.
     exact : bool, optional
-        Whether to sum over all pairs; where None, up to a size at which that takes no longer than 10,000 replicates.
+        Whether to sum over all pairs; where None, up to 4e9 pairs, which take about as long as 10,000 replicates.
         Schemes "joint" and "single" of linear rules have such sums.
     threads : int, optional
         The CPUs that this process may use where None.
@@ -291,8 +291,7 @@ def _why_not_exact(plan: Plan, runner: Engine, exact: bool | None) -> str | None
         why = f"exact sums exist for weights that move as they are: those of {rule.name} depend on the whole row"
     elif exact is False:
         return "exact sums were not asked for"
-    elif exact is None and count_pairs(plan, runner.scheme) > MOST_PAIRS:
-        pairs = count_pairs(plan, runner.scheme)
+    elif exact is None and (pairs := count_pairs(plan, runner.scheme)) > MOST_PAIRS:
         return f"exact sums over {pairs:,} pairs of examples take long: --exact (in Python exact=True) asks for them"
     else:
         return None
@@ -305,8 +304,7 @@ def _clusters(panel: Panel) -> np.ndarray | None:
     """Return the cluster of each example (n,), the nulls being one together; None where no group is named."""
     if panel.group is None:
         return None
-    codes = panel.column(panel.group).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    return np.unique(np.nan_to_num(codes, nan=-1), return_inverse=True)[1]
+    return np.unique(panel.codes(panel.group), return_inverse=True)[1]
 
 
 def _run(
@@ -321,7 +319,7 @@ def _run(
     """Run all cohorts on a pool of threads; return the statistic of each replicate and the sum of the flips."""
     broken = np.empty(n_permutations)
     n_flips = done = 0
-    n_classes = len(engine.plan.hits)
+    n_classes = engine.plan.replay.panel.n_classes
     clean_said = engine.plan.replay.decision.count(n_classes) if engine.plan.counts_said else np.empty(0, np.int64)
     n_cohorts = -(-n_permutations // COHORT)
     # Several cohorts a task where they run together, or are so short that threads would wait for the bookkeeping.

@@ -11,7 +11,6 @@ from sabotage.fusion import Replay
 from sabotage.kernels import fusing, pruning
 from sabotage.panel import Panel
 
-LARGEST_SUM = 2.0**1000
 PRUNED_AT_ONCE = 1 << 17  # examples, some 0.2 s, so that Ctrl-C is soon heard
 
 
@@ -36,8 +35,6 @@ class Plan:
         Positions of a block whose decision can change, and those that need a donor.
     spoken, weights, truth, clean
         Of the replay.
-    hits : ndarray of shape (C,), int64
-        The clean hits by true class.
     fixed_hits : ndarray of shape (C,), int64
         Hits that changes are counted against: the clean ones, or with `top` those that hit under any weights.
     checks : ndarray of shape (n_checks,), int64
@@ -65,7 +62,6 @@ class Plan:
     weights: np.ndarray
     truth: np.ndarray
     clean: np.ndarray
-    hits: np.ndarray
     fixed_hits: np.ndarray
     checks: np.ndarray
     slot: np.ndarray
@@ -85,12 +81,12 @@ class Plan:
     @property
     def width(self) -> int:
         """Counts of a replicate: hits by class, flips, and where they count, decisions by class."""
-        return (2 if self.counts_said else 1) * len(self.hits) + 1
+        return (2 if self.counts_said else 1) * self.replay.panel.n_classes + 1
 
     @cached_property
     def swept(self) -> np.ndarray:
         """The contested positions: ndarray of int64."""
-        return ranges(self.starts[:-1], self.contested)
+        return _ranges(self.starts[:-1], self.contested)
 
     @cached_property
     def block_of(self) -> np.ndarray:
@@ -98,10 +94,14 @@ class Plan:
         return np.repeat(np.arange(self.n_blocks), np.diff(self.starts))
 
     @cached_property
+    def reliability(self) -> np.ndarray:
+        """The panel's, by position: ndarray of shape (n, M)."""
+        return self.replay.panel.reliability[self.order]
+
+    @cached_property
     def raw_weights(self) -> np.ndarray:
         """Weights of which each may move on its own, before the zero-sum rule: ndarray of shape (n, M)."""
-        q = self.replay.panel.reliability[self.order]
-        return np.where((self.spoken >= 0) & (q >= 0), q, 0.0)
+        return np.where((self.spoken >= 0) & (self.reliability >= 0), self.reliability, 0.0)
 
 
 def make_plan(
@@ -155,7 +155,6 @@ def make_plan(
         weights=replay.weights[order],
         truth=truth[order],
         clean=clean[order],
-        hits=np.bincount(truth[clean_hit], minlength=n_classes),
         fixed_hits=np.bincount(truth[always if top else clean_hit], minlength=n_classes),
         checks=checks.astype(np.int64),
         slot=slot[order],
@@ -169,23 +168,6 @@ def make_plan(
     )
 
 
-def overflow(replay: Replay) -> str | None:
-    """Return why score sums could leave float64, where they could: two that are both infinite would tie."""
-    panel = replay.panel
-    if not replay.is_linear:
-        return None
-    weight = max(1.0, float(replay.weights.max(initial=0.0)))
-    evidence = 1.0
-    if replay.kind != fusing.VOTE:
-        evidence = max(float(np.fmax.reduce(np.abs(replay.evidence[rows]), axis=None)) for rows in panel.chunks())
-    if panel.n_agents * weight * evidence < LARGEST_SUM:
-        return None
-    return (
-        f"the score sums of {replay.rule.name} could overflow: weights are up to {weight:.3g}, evidence up to"
-        f" {evidence:.3g}; dividing the {panel.weights} of all agents by one number changes no decision"
-    )
-
-
 Pruned = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -195,9 +177,8 @@ def _prune(replay: Replay, top: int, listed: np.ndarray, pause: Callable[[], Non
     starts, check_starts = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
     rivals, check_rivals = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     outcome, slack = np.empty(n, np.int8), np.empty(n, np.int32)
-    why = overflow(replay)
-    if why is not None:
-        raise SabotageError(why)
+    if replay.overflow is not None:
+        raise SabotageError(replay.overflow)
     smallest = float(replay.weights[replay.weights > 0].min(initial=1.0))
     for first in range(0, n, PRUNED_AT_ONCE):
         pause()
@@ -228,9 +209,7 @@ def block_codes(panel: Panel, spoken: np.ndarray, within: Sequence[str]) -> np.n
     for m in range(panel.n_agents):
         code = _refined(code, spoken[:, m] >= 0)
     for name in within:
-        column = panel.column(name).dictionary_encode()
-        values = column.indices.to_numpy(zero_copy_only=False)
-        code = _refined(code, np.nan_to_num(values, nan=-1).astype(np.int64) + 1)
+        code = _refined(code, panel.codes(name))
     return code
 
 
@@ -240,7 +219,7 @@ def _refined(code: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
 
 
-def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return starts[0] .. starts[0] + counts[0] - 1, starts[1] .. as one array of int64."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0

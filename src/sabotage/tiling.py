@@ -16,15 +16,19 @@ EVERY_CALL_IS_CLOSE = np.iinfo(np.int32).max
 
 
 def core_buffers(
-    plan: Plan, weights: np.ndarray, pause: Callable[[], None] = lambda: None
+    plan: Plan, whole_rows: bool = True, pause: Callable[[], None] = lambda: None
 ) -> tuple[dict[str, np.ndarray], int, int, bool]:
-    """Return the arguments of `_core.Plan`; weights (n, M) by position are whole rows, or each on its own.
+    """Return the arguments of `_core.Plan`.
 
+    `whole_rows` of weights move, or each weight on its own, which the filter knows nothing of: half-spaces are 0 then.
     `pause` is called every now and then, and may raise.
     """
     ready, n_agents = plan.replay, plan.spoken.shape[1]
     n_pairs = max(1, n_agents // 2)
-    packed, threshold = _packed(plan, weights, n_pairs)
+    weights = plan.weights if whole_rows else plan.raw_weights
+    packed, threshold = np.zeros((len(weights), n_pairs), np.int32), EVERY_CALL_IS_CLOSE
+    if whole_rows:
+        threshold = _pack(plan, weights, packed)
 
     swept = plan.swept
     n_half = np.diff(plan.rival_starts)[plan.order[swept]]
@@ -43,9 +47,10 @@ def core_buffers(
     halves = np.zeros((int(rows.sum()), n_pairs + 1, WIDTH), np.int32)
     examples = plan.order[swept[lanes]]
     first_rows = row[tile] + in_tile // WIDTH * n_half
-    _lay_out(
-        plan, examples, plan.clean[swept[lanes]], plan.rival_starts, plan.rivals, first_rows, in_tile, halves, pause
-    )
+    if whole_rows:
+        _lay_out(
+            plan, examples, plan.clean[swept[lanes]], plan.rival_starts, plan.rivals, first_rows, in_tile, halves, pause
+        )
 
     new_segment = np.flatnonzero(_is_new(tile, kind[lanes], klass[lanes]))
     ends = np.r_[new_segment[1:], len(tile)][: len(new_segment)]
@@ -62,10 +67,11 @@ def core_buffers(
     chunk_row = np.cumsum(chunks) - chunks
     chunk_halves = np.zeros((int(chunks.sum()), n_pairs + 1, WIDTH), np.int32)
     chunk_halves[:, -1] = ALWAYS_WON
-    _lay_out(
-        plan, examples[is_check], klass[lanes][is_check], plan.check_starts, plan.check_rivals, chunk_row[chunk],
-        in_check, chunk_halves, pause,
-    )  # fmt: skip
+    if whole_rows:
+        _lay_out(
+            plan, examples[is_check], klass[lanes][is_check], plan.check_starts, plan.check_rivals, chunk_row[chunk],
+            in_check, chunk_halves, pause,
+        )  # fmt: skip
 
     def begin(of_tile: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
         """Sum what belongs to the tiles before each, and at last all."""
@@ -87,11 +93,12 @@ def core_buffers(
         axis=1,
     )
     check_halves = np.zeros((len(plan.check_rivals), n_pairs + 1, 1), np.int32)
-    everyone = np.arange(len(plan.order))
-    _lay_out(
-        plan, everyone, ready.panel.truth, plan.check_starts, plan.check_rivals, plan.check_starts[:-1],
-        np.zeros_like(everyone), check_halves, pause,
-    )  # fmt: skip
+    if whole_rows:
+        everyone = np.arange(len(plan.order))
+        _lay_out(
+            plan, everyone, ready.panel.truth, plan.check_starts, plan.check_rivals, plan.check_starts[:-1],
+            np.zeros_like(everyone), check_halves, pause,
+        )  # fmt: skip
     buffers = {
         "evidence": ready.evidence,
         "spoken": ready.spoken,
@@ -146,17 +153,16 @@ def _lay_out(
         )  # fmt: skip
 
 
-def _packed(plan: Plan, weights: np.ndarray, n_pairs: int) -> tuple[np.ndarray, int]:
-    """Return the weights in 16 bits, and the margin up to which a call is close (see `pruning.quantise`)."""
-    packed = np.zeros((len(weights), n_pairs), np.int32)
+def _pack(plan: Plan, weights: np.ndarray, packed: np.ndarray) -> int:
+    """Write the weights in 16 bits; return the margin up to which a call is close (see `pruning.quantise`)."""
     speaks = plan.spoken >= 0
     with np.errstate(over="ignore"):
         total = np.where(speaks, weights, 0.0).sum(axis=1)[speaks.any(axis=1)]
     if len(total) and not (total.min() >= pruning.LOW and total.max() <= pruning.HIGH):
-        return packed, EVERY_CALL_IS_CLOSE
+        return EVERY_CALL_IS_CLOSE
     pruning.pack(weights, plan.spoken, packed)
     n_agents = plan.spoken.shape[1]
-    return packed, int(pruning.FULL) * n_agents // 2 + 2 * n_agents + 16
+    return int(pruning.FULL) * n_agents // 2 + 2 * n_agents + 16
 
 
 def _tiles(n_half: np.ndarray, block: np.ndarray, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -177,9 +183,8 @@ def _kinds(plan: Plan, swept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _is_new(*keys: np.ndarray) -> np.ndarray:
     """Return where any of the keys differs from the entry before: (n,) bool."""
-    changed = np.ones(len(keys[0]), bool)
-    for key in keys[:1]:
-        changed[1:] = key[1:] != key[:-1]
-    for key in keys[1:]:
+    changed = np.zeros(len(keys[0]), bool)
+    changed[:1] = True
+    for key in keys:
         changed[1:] |= key[1:] != key[:-1]
     return changed

@@ -13,7 +13,7 @@ from sabotage.tiling import core_buffers
 def arguments(**change):
     """Return what a panel with every kind of segment makes of itself, with some buffers changed."""
     plan = make_plan(replay(tie_heavy("tenths", 700, 4, 5, 1, missing=0.1), "weighted_mean"))
-    buffers, *numbers = core_buffers(plan, plan.weights)
+    buffers, *numbers = core_buffers(plan)
     for name, changed in change.items():
         buffers[name] = changed(buffers[name]) if callable(changed) else changed
     return plan, buffers, numbers

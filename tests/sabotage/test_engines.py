@@ -171,8 +171,8 @@ def test_any_panel(family, n, n_agents, n_classes, seed, missing, scheme, top):
 @pytest.mark.parametrize("family", ["votes", "tenths", "neighbours"])
 def test_close_calls_have_to_be_redone(family, monkeypatch):
     # The mutation that these tests are for: without the redo of close calls they must fail.
-    packed = tiling._packed
-    monkeypatch.setattr(tiling, "_packed", lambda *arguments: (packed(*arguments)[0], 0))
+    pack = tiling._pack
+    monkeypatch.setattr(tiling, "_pack", lambda *arguments: pack(*arguments) * 0)
 
     def check_all():
         for seed in range(20):

@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pyarrow as pa
 import pytest
-from builders import FAMILIES, make_panel, panels, scores_of, tie_heavy, to_naive
+from builders import FAMILIES, doubled, make_panel, panels, scores_of, tie_heavy, to_naive
 from hypothesis import HealthCheck, given, settings
 from scipy.stats import t
 
@@ -239,16 +239,7 @@ def test_sums_can_be_asked_for_and_left_out(monkeypatch):
 
 def test_examples_that_stand_twice_keep_the_mean():
     panel = make_panel(40, 2, 3, steps=4)
-    twice = Panel(
-        panel.agents,
-        panel.classes,
-        pa.array(range(80)),
-        *(
-            np.concatenate([getattr(panel, name)] * 2)
-            for name in ("truth", "labels", "confidence", "scores", "reliability")
-        ),
-    )
-    first, second = (permute(replay(p), n_permutations=2).moments for p in (panel, twice))
+    first, second = (permute(replay(p), n_permutations=2).moments for p in (panel, doubled(panel)))
     assert first.exact_mean == pytest.approx(second.exact_mean, abs=1e-12)
 
 

@@ -7,7 +7,7 @@ import naive
 import numpy as np
 import pyarrow as pa
 import pytest
-from builders import decisions, make_panel, panels, to_naive
+from builders import decisions, doubled, make_panel, panels, to_naive
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, permutation_test
@@ -216,16 +216,7 @@ def test_aligned_reliability_shows():
 
 def test_duplicating_the_data_keeps_the_clean_statistic():
     panel = make_panel(40, 2, 3, steps=4)
-    twice = Panel(
-        panel.agents,
-        panel.classes,
-        pa.array(range(80)),
-        *(
-            np.concatenate([getattr(panel, name)] * 2)
-            for name in ("truth", "labels", "confidence", "scores", "reliability")
-        ),
-    )
-    first, second = (permute(replay(p), n_permutations=10) for p in (panel, twice))
+    first, second = (permute(replay(p), n_permutations=10) for p in (panel, doubled(panel)))
     assert first.clean == second.clean
     assert first.uniform_weights == second.uniform_weights
 
