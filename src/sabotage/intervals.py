@@ -1,0 +1,63 @@
+"""Standard errors and intervals of what is linear in clusters: estimates with influence values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sabotage.panel import Panel
+
+FEWEST_CLUSTERS = 10
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its sampling error over clusters.
+
+    Attributes
+    ----------
+    value : float
+    se : float or None
+        None where there is one cluster only.
+    interval : tuple of float, or None
+        value +- t(G - 1, .975) se; None for fewer than 10 clusters.
+    n_clusters : int
+    """
+
+    value: float
+    se: float | None
+    interval: tuple[float, float] | None
+    n_clusters: int
+
+
+def clusters(panel: Panel) -> np.ndarray | None:
+    """Return the cluster of each example (n,), from 0, the nulls being one together; None where no group is named."""
+    if panel.group is None:
+        return None
+    return np.unique(panel.codes(panel.group), return_inverse=True)[1]
+
+
+def estimate(value: float, influence: np.ndarray, groups: np.ndarray | None) -> Estimate:
+    """Give `value` the standard error of the sum of its influence values over samples of clusters.
+
+    se^2 = G / (G - 1) sum over clusters of (sum of the influence in the cluster)^2, as statsmodels has it for the mean
+    with `cov_type="cluster"`.
+
+    Parameters
+    ----------
+    value : float
+    influence : ndarray of shape (n,)
+        What each example adds to value - E value, to first order; sums to 0 over the sample.
+    groups : ndarray of shape (n,), int64, or None
+        Cluster of each example, from 0 without gaps; each example its own where None.
+    """
+    totals = influence if groups is None else np.bincount(groups, influence)
+    n = len(totals)
+    if n < 2:
+        return Estimate(float(value), None, None, n)
+    error = float((n / (n - 1) * (totals**2).sum()) ** 0.5)
+    if n < FEWEST_CLUSTERS:
+        return Estimate(float(value), error, None, n)
+    from scipy.stats import t
+
+    reach = float(t.ppf(0.975, n - 1)) * error
+    return Estimate(float(value), error, (float(value) - reach, float(value) + reach), n)
