@@ -222,7 +222,8 @@ def permute(file: str, as_json: bool, **options: Any) -> None:
     from sabotage.fusion import replay
     from sabotage.notes import Notes
     from sabotage.permutation import permute as permute_panel
-    from sabotage.permutation import permute_each, to_dict_each
+    from sabotage.permutation import permute_each
+    from sabotage.results import to_dict_each
 
     table, settings = split(options)
     ready_options = {name: settings.pop(name) for name in ("rule", "clip", "temperature")}

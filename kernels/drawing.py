@@ -87,3 +87,40 @@ def draw(
                     entries[s, first] = entry
             for k in range(out.shape[2]):
                 out[r, s, k] = entries[s, k]
+
+
+@kernel
+def derange(starts: Longs, states: NDArray[np.uint64], out: NDArray[np.int32]) -> None:
+    """Write uniform derangements of every block of two or more into `out` (replicates, n_streams, n).
+
+    Fisher-Yates, begun anew as soon as a position keeps its own entry: about e attempts, most of them short.
+    """
+    halves = np.empty(2 * LANES, np.uint32)
+    for r in range(out.shape[0]):
+        for s in range(out.shape[1]):
+            for b in range(len(starts) - 1):
+                first, last = starts[b], starts[b + 1]
+                used = 2 * LANES
+                is_done = False
+                while not is_done:
+                    for k in range(first, last):
+                        out[r, s, k] = k
+                    is_done = True
+                    for k in range(first, last if last - first > 1 else first):
+                        bound = np.uint64(last - k)
+                        reject = ((HALF - bound) + np.uint64(1)) % bound
+                        while True:
+                            if used == 2 * LANES:
+                                step(states[b, s], halves)
+                                used = 0
+                            product = np.uint64(halves[used]) * bound
+                            used += 1
+                            if product & HALF >= reject:
+                                break
+                        place = k + np.int64(product >> np.uint64(32))
+                        entry = out[r, s, place]
+                        out[r, s, place] = out[r, s, k]
+                        out[r, s, k] = entry
+                        if entry == k:
+                            is_done = False
+                            break

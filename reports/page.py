@@ -9,7 +9,7 @@ from markupsafe import Markup
 from sabotage.audit import Audit
 from sabotage.errors import printable
 from sabotage.finding import p_text, percent
-from sabotage.permutation import Permutation
+from sabotage.results import Permutation
 from sabotage.roles import ROLES
 
 

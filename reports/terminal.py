@@ -9,11 +9,11 @@ from sabotage.reports.writing import FILES
 
 from sabotage.audit import Audit
 from sabotage.errors import printable
-from sabotage.exact import Moments
 from sabotage.finding import p_text, percent, points
+from sabotage.moments import Moments
 from sabotage.panel import Panel
-from sabotage.permutation import Permutation
 from sabotage.profiles import Profile
+from sabotage.results import Permutation
 from sabotage.rules import Rule
 
 WIDTH = 80

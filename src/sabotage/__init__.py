@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from sabotage.errors import SabotageError, SabotageWarning
     from sabotage.fusion import Decision, fuse, recorded, replay
     from sabotage.panel import Panel
-    from sabotage.permutation import Permutation, permute, permute_each
+    from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
+    from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
 
 # Names are imported when they are asked for: `sabotage --help` has no time for numpy.
@@ -21,7 +22,7 @@ _HOME = {
     "Emissions": "agents",
     "EstimatorAgent": "agents",
     "Panel": "panel",
-    "Permutation": "permutation",
+    "Permutation": "results",
     "RecordedAgent": "agents",
     "Roles": "roles",
     "SabotageError": "errors",

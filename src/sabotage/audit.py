@@ -12,14 +12,15 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.errors import SabotageError
-from sabotage.exact import FEWEST_CLUSTERS
 from sabotage.files import sha256
 from sabotage.finding import find
 from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
+from sabotage.intervals import FEWEST_CLUSTERS
 from sabotage.notes import Notes
 from sabotage.panel import Panel
-from sabotage.permutation import Permutation, Progress, permute
+from sabotage.permutation import Progress, permute
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
+from sabotage.results import Permutation
 from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
 
 if TYPE_CHECKING:

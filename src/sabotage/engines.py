@@ -1,5 +1,6 @@
 """Who runs the replicates of a permutation test: the C core, or numba. Same plan, same draws, same counts."""
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sabotage.errors import SabotageError, SabotageWarning, unknown
-from sabotage.kernels import drawing, fusing
+from sabotage.kernels import drawing, fusing, pairs
 from sabotage.planning import Plan
 from sabotage.tiling import core_buffers
 
@@ -50,6 +51,12 @@ class Engine(ABC):
         self.n_streams = plan.spoken.shape[1] if scheme == "independent" else 1
         self.swept = self.redone = 0
 
+    def for_agent(self, agent: int) -> "Engine":
+        """Return the engine of the same plan that moves another agent's reliability, for scheme single."""
+        other = copy.copy(self)
+        other.agent = agent
+        return other
+
     def batches(self, replicates: int, together: int = 1) -> list[slice]:
         """Cut cohorts that run together into calls that return soon."""
         step = max(1, min(COHORT, self.positions // (together * self.n_streams * len(self.plan.order))))
@@ -68,7 +75,8 @@ class Engine(ABC):
     def run(self, shuffles: Sequence[Any], counts: np.ndarray) -> None:
         """Add the next replicates of each shuffle to `counts` (len(shuffles), replicates, plan.width).
 
-        Changes in the hits by class, the flips, and where they are counted, changes in the decisions by class.
+        Changes in the hits by class, the flips, and where they are counted, changes in the decisions by class; of a
+        statistic of scores, the bits of its float64 sum, last.
         """
 
     @abstractmethod
@@ -136,14 +144,24 @@ class _NumbaShuffle:
         drawing.draw(self._starts, self._drawn, self._states, self._entries, out)
 
 
+class _Derangements(_NumbaShuffle):
+    """Permutations that leave nobody of a block of two or more where it was."""
+
+    def draw(self, out: np.ndarray) -> None:
+        """Write the donors of the next derangements into out (replicates, n_streams, n)."""
+        drawing.derange(self._starts, self._states, out)
+
+
 class NumbaEngine(Engine):
-    """Numba: any rule and scheme."""
+    """Numba: any rule, scheme and statistic."""
 
     name, positions = "numba", DONORS
 
-    def __init__(self, plan: Plan, scheme: str, agent: int | None, core_draws: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, scheme: str, agent: int | None, core_draws: bool = False, derangement: bool = False
+    ) -> None:
         super().__init__(plan, scheme, agent)
-        self._shuffle = _core_module().Shuffle if core_draws else _NumbaShuffle
+        self._shuffle = _Derangements if derangement else _core_module().Shuffle if core_draws else _NumbaShuffle
 
     def start(self, seed: int, cohort: int) -> Any:
         """Return the shuffle of a cohort."""
@@ -176,6 +194,15 @@ class NumbaEngine(Engine):
         plan, ready = self.plan, self.plan.replay
         table = ready.kind, ready.evidence, ready.spoken, weights, plan.order
         donors = np.ascontiguousarray(donors)
+        if plan.log:
+            sums = np.zeros(len(counts))
+            pairs.add_logs(plan.log, *table, plan.truth, plan.clean, donors, sums)
+            counts[:, -1] = sums.view(np.int64)
+            # What else there is to count goes into a view without the sums: the kernels tell them by their width.
+            decided = np.zeros((len(counts), counts.shape[1] - 1), np.int64)
+            fusing.count_permuted(*table, plan.truth, plan.clean, plan.swept, donors, decided)
+            counts[:, :-1] += decided
+            return
         if not plan.top:
             fusing.count_permuted(*table, plan.truth, plan.clean, plan.swept, donors, counts)
             return
@@ -204,23 +231,27 @@ def make_engine(
     agent: int | None = None,
     engine: str | None = None,
     pause: Callable[[], None] = lambda: None,
+    in_step: bool = False,
+    derangement: bool = False,
 ) -> Engine:
     """Choose who runs a plan: the core where it can, unless `engine` is "numba".
 
-    The core knows linear rules of at most 32 agents, not the softmax over reliabilities that move one by one, and
-    counts hits, not decisions by class; it still draws for what numba runs. `pause` is called every now and then, and
-    may raise. Raises SabotageError for an unknown engine.
+    The core knows linear rules of at most 32 agents, not the softmax over reliabilities that move one by one, nor plans
+    `in_step` with others or derangements, and counts hits, not decisions by class or logarithms; it still draws for
+    what numba runs. `pause` is called every now and then, and may raise. Raises SabotageError for an unknown engine.
     """
     if engine is not None and engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
     if engine == "numba":
-        return NumbaEngine(plan, scheme, agent)
+        return NumbaEngine(plan, scheme, agent, derangement=derangement)
     if _core_module() is None:
         if engine == "core":
             raise SabotageError("the C core could not be built here: give engine numba, or none")
-        return NumbaEngine(plan, scheme, agent)
+        return NumbaEngine(plan, scheme, agent, derangement=derangement)
     n_agents = plan.spoken.shape[1]
     softmax_moves = plan.replay.rule.weight == "softmax" and scheme != "joint"
-    if plan.replay.is_linear and n_agents <= MOST_AGENTS and not softmax_moves and not plan.counts_said:
+    counts_hits = not (plan.counts_said or plan.log)
+    is_plain = counts_hits and not (softmax_moves or in_step or derangement)
+    if plan.replay.is_linear and n_agents <= MOST_AGENTS and is_plain:
         return CoreEngine(plan, scheme, agent, pause)
-    return NumbaEngine(plan, scheme, agent, core_draws=n_agents <= MOST_AGENTS)
+    return NumbaEngine(plan, scheme, agent, core_draws=n_agents <= MOST_AGENTS, derangement=derangement)

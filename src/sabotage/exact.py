@@ -1,4 +1,4 @@
-"""Exact mean and spread of a permutation test, and the gap with its sampling error, from sums over all pairs."""
+"""Sums over all pairs of an example and a donor of its block, of rules that are sums themselves."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,45 +17,35 @@ MOST_PAIRS = 4e9
 TASK = 1 << 26  # pairs of one call, so that Ctrl-C is soon heard
 LINE_COST = 200_000  # pairs that take as long as one block in which a number orders the donors
 SHORTEST_LINE = 1024  # positions of a block below which its pairs are the faster way
-FEWEST_CLUSTERS = 10
-
-
-@dataclass(frozen=True)
-class Moments:
-    """What the sums give; `None` where too few clusters carry an interval.
-
-    Attributes
-    ----------
-    exact_mean, exact_sd : float
-        Of the broken statistic over all permutations (Hoeffding 1951, doi:10.1214/aoms/1177729391).
-    gap_u : float
-        The statistic as observed, less its mean when each example takes the reliability of another one of its block.
-    gap_se : float or None
-        Standard error of gap_u over samples of clusters, from influence values.
-    gap_interval : tuple of float, or None
-        gap_u +- t(G - 1, .975) gap_se; None for fewer than 10 clusters.
-    n_clusters : int
-    """
-
-    exact_mean: float
-    exact_sd: float
-    gap_u: float
-    gap_se: float | None
-    gap_interval: tuple[float, float] | None
-    n_clusters: int
 
 
 @dataclass(frozen=True, eq=False)
 class PairSums:
-    """Sums over all pairs (example, donor of its block), by position.
+    """Sums over pairs (example, another row of its block that gives it reliability), by position.
 
-    `moves` (n,) bool: examples that hit with some donors and not with others, as far as is known; `hits` (n,) int64:
-    donors with which an example hits; `columns` (n,): class weights of the examples that move and hit with a donor.
+    Attributes
+    ----------
+    sums, squares : ndarray of shape (n,), float64
+        Of what an example is worth with another's reliability, and of its square.
+    moves : ndarray of shape (n,), bool
+        Examples that are in the columns; the others are worth the same with any donor.
+    columns : ndarray of shape (n,), float64
+        Of what others are worth with a row's reliability, times their class weights.
+    usual : ndarray of shape (n,), float64
+        Of the means of the same others over their donors, times their class weights.
+    n_donors : ndarray of shape (n,), int64
+        Pairs behind each sum, the same for an example and for what its row gave.
+    is_complete : bool
+        Whether every pair is in.
     """
 
+    sums: np.ndarray
+    squares: np.ndarray
     moves: np.ndarray
-    hits: np.ndarray
     columns: np.ndarray
+    usual: np.ndarray
+    n_donors: np.ndarray
+    is_complete: bool
 
 
 def count_pairs(plan: Plan, scheme: str) -> int:
@@ -87,82 +77,33 @@ def sum_pairs(
         return own
 
     with ThreadPoolExecutor(threads) as pool:
-        for own in pool.map(work, _parts(plan, ~is_line)):
-            rows += own
+        for part in pool.map(work, _parts(plan, ~is_line)):
+            rows += part
     hits[plan.checks] += rows
+    own = plan.replay.decision.hits(plan.replay.panel.truth, plan.top)[plan.order].astype(float)
     moves = np.zeros(len(hits), bool)
     moves[plan.checks] = True
-    return PairSums(moves, hits, columns)
+    weight = np.where(moves, class_weights[plan.truth], 0.0)
+    others = np.maximum(sizes - 1, 0)[plan.block_of]
+    rest = np.divide(hits - own, others, out=np.zeros(len(hits)), where=others > 0)
+    usual = np.bincount(plan.block_of, weight * rest, plan.n_blocks)[plan.block_of] - weight * rest
+    return PairSums(hits - own, hits - own, moves, columns - weight * own, usual, others, True)
 
 
-def unmoved(plan: Plan) -> PairSums:
-    """Return the sums of a rule that takes no reliability: a donor changes nothing."""
-    hits = np.where(_clean_hits(plan), np.diff(plan.starts)[plan.block_of], 0)
-    return PairSums(np.zeros(len(hits), bool), hits, np.zeros(len(hits)))
-
-
-def moments(plan: Plan, sums: PairSums, class_weights: np.ndarray, groups: np.ndarray | None, average: bool) -> Moments:
-    """Turn the sums into moments.
-
-    With a_ij the weight of example i's class where it hits with the reliability of row j of its block of n, 0 where
-    not, the mean is the sum of all a_ij / n, and the variance that of Hoeffding (1951), sum of d_ij^2 / (n - 1) with d
-    the doubly centred a. gap_u takes from each example's own hit its mean over the others' rows; its influence values
-    hold what an example gains and what its row gives to the others.
-
-    Parameters
-    ----------
-    class_weights : ndarray of shape (C,)
-        What a hit of each class adds to the statistic.
-    groups : ndarray of shape (n,), int64, or None
-        Cluster of each example, in file order; each example its own where None.
-    average : bool
-        Influence is against the mean over all examples (accuracy), not over the true class (balanced accuracy).
-    """
-    block, sizes = plan.block_of, np.diff(plan.starts)
-    n_here = sizes[block]
-    weight = class_weights[plan.truth]
-    share = sums.hits / n_here
-    mean = float((weight * share).sum())
-    others = np.maximum(n_here - 1, 1)
-    column_mean = np.bincount(block, sums.columns, plan.n_blocks) / sizes
-    spread = weight**2 * sums.hits * (1 - share) - (sums.columns - column_mean[block]) ** 2 / n_here
-    variance = float((np.bincount(block, spread, plan.n_blocks) / np.maximum(sizes - 1, 1))[sizes > 1].sum())
-
-    own = _clean_hits(plan).astype(float)
-    rest = (sums.hits - own) / others  # r_i
-    gain = np.where(n_here > 1, own - rest, 0.0)  # u_i
-    gap = float((weight * gain).sum())
-    if average:
-        usual = np.full(len(gain), gain.mean())
-    else:
-        n_true = np.bincount(plan.truth, minlength=len(class_weights))
-        usual = (np.bincount(plan.truth, gain, len(class_weights)) / np.maximum(n_true, 1))[plan.truth]
-    moving = np.where(sums.moves, weight, 0.0)  # of the others h_ki = r_k
-    given = sums.columns - moving * own  # sum over k != i of w_k h_ki
-    expected = np.bincount(block, moving * rest, plan.n_blocks)[block] - moving * rest
-    influence = weight * (gain - usual) - np.where(n_here > 1, (given - expected) / others, 0.0)
-    totals = influence if groups is None else np.bincount(groups[plan.order], influence)
-    n_clusters = len(totals)
-    error = interval = None
-    if n_clusters > 1:
-        error = float((n_clusters / (n_clusters - 1) * (totals**2).sum()) ** 0.5)
-    if error is not None and n_clusters >= FEWEST_CLUSTERS:
-        from scipy.stats import t
-
-        reach = float(t.ppf(0.975, n_clusters - 1)) * error
-        interval = (gap - reach, gap + reach)
-    return Moments(mean, max(variance, 0.0) ** 0.5, gap, error, interval, n_clusters)
-
-
-def _clean_hits(plan: Plan) -> np.ndarray:
-    return plan.replay.decision.hits(plan.replay.panel.truth, plan.top)[plan.order]
+def unmoved(plan: Plan, worth: np.ndarray) -> PairSums:
+    """Return the sums where a donor changes nothing: each example, by position, keeps its worth (n,)."""
+    others = np.maximum(np.diff(plan.starts) - 1, 0)[plan.block_of]
+    nothing = np.zeros(len(worth))
+    return PairSums(worth * others, worth**2 * others, nothing > 0, nothing, nothing, others, True)
 
 
 def _is_line(plan: Plan, scheme: str) -> np.ndarray:
     """Whether one number orders the donors of a block: one agent's weight, or two agents' ratio if it is worth it."""
     if scheme == "single":
         return np.ones(plan.n_blocks, bool)
-    return ((plan.spoken[plan.starts[:-1]] >= 0).sum(axis=1) == 2) & (np.diff(plan.starts) >= SHORTEST_LINE)
+    sizes = np.diff(plan.starts)
+    first = np.minimum(plan.starts[:-1], len(plan.order) - 1)  # of a block without anybody it does not matter
+    return ((plan.spoken[first] >= 0).sum(axis=1) == 2) & (sizes >= SHORTEST_LINE)
 
 
 def _parts(plan: Plan, included: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sabotage.panel import Panel
-from sabotage.permutation import TIE, Permutation
 from sabotage.profiles import Bounds, Profile
+from sabotage.results import Permutation
 from sabotage.rules import find_rule
 
 if TYPE_CHECKING:
     from sabotage.audit import DecisionScores, SabotageTotals
 
+TIE = 1e-12
 LEVEL = 0.05
 NAMED = 4  # agents that are named one by one
 

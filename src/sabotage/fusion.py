@@ -119,6 +119,18 @@ class Replay:
         return self.weigh(q)
 
     @cached_property
+    def weightless(self) -> np.ndarray:
+        """Weights with every reliability 1: ndarray of shape (n, M)."""
+        if not self.rule.uses_reliability:
+            return self.weights
+        return self.weigh(np.ones_like(self.panel.reliability))
+
+    @cached_property
+    def weightless_decision(self) -> Decision:
+        """The decisions with every reliability 1."""
+        return self.decide(self.weightless)
+
+    @cached_property
     def decision(self) -> Decision:
         """The decisions as observed."""
         return self.decide(self.weights)
@@ -171,6 +183,15 @@ class Replay:
             scores = np.empty((len(labels[rows]), self.panel.n_classes))
             fusing.fuse(self.kind, self.evidence_of(rows), self.spoken[rows], weights[rows], labels[rows], scores)
         return labels
+
+    def take(self, rows: np.ndarray) -> "Replay":
+        """Return the replay of some examples (k,), by index."""
+        evidence = self.evidence if self.evidence.shape[0] == 1 < self.panel.n_examples else self.evidence[rows]
+        return replace(self, panel=self.panel.take(rows), evidence=evidence, spoken=self.spoken[rows])
+
+    def with_reliability(self, q: np.ndarray) -> "Replay":
+        """Return the replay of the same evidence weighed by other reliabilities (n, M)."""
+        return replace(self, panel=self.panel.with_weights(q))
 
     def evidence_of(self, rows: slice) -> np.ndarray:
         """Return the evidence of some examples, or (1, 1, C) where labels are the evidence."""

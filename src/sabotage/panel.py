@@ -39,6 +39,8 @@ class Origin:
     n_dropped: int = 0  # no truth
     n_filtered: int = 0  # where
     n_other_split: int = 0
+    n_shared_ids: int = 0  # ids of the examples that rows of another split have too, in the same run
+    n_shared_groups: int = 0
     where: tuple[str, ...] = ()
     split: str | None = None
     confidence_scale: str = "unit"
@@ -75,6 +77,11 @@ class Panel:
         Columns kept beside: groups, blocks.
     group : str or None
         The one of `columns` whose examples are not independent of each other.
+    seed_column : str or None
+        The one of `columns` that tells repeated runs over the same ids apart.
+    fold_column : str or None
+        The one of `columns` that holds the folds of a cross-validation; `seed_column` too where it alone tells repeated
+        ids apart.
     origin : Origin
     notes : tuple of str
         What a reader should know of how the panel came about, warnings included.
@@ -93,6 +100,8 @@ class Panel:
     fused_scores: np.ndarray | None = None
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
     group: str | None = None
+    seed_column: str | None = None
+    fold_column: str | None = None
     origin: Origin = field(default_factory=Origin)
     notes: tuple[str, ...] = ()
 
@@ -128,6 +137,13 @@ class Panel:
             raise SabotageError("confidence must lie in [0, 1] and reliability in [0, inf), NaN where there is none")
         if len(set(self.agents)) < m:
             raise SabotageError(f"agents must have different names: found {listed(self.agents)}")
+        for field_name in ("seed_column", "fold_column"):
+            column = getattr(self, field_name)
+            if column is not None and column not in self.columns:
+                raise SabotageError(
+                    f"{field_name} must be one of the columns that the panel keeps, {listed(self.columns)}: found"
+                    f" {column!r}"
+                )
 
     @property
     def n_examples(self) -> int:
@@ -194,6 +210,11 @@ class Panel:
             )
         return self.columns[name]
 
+    @cached_property
+    def units(self) -> np.ndarray:
+        """Number the ids: ndarray of shape (n,), int64, from 0 in order of appearance."""
+        return self.ids.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
     def codes(self, name: str) -> np.ndarray:
         """Number the values of a kept column: ndarray of shape (n,), int64, 0 for a null."""
         indices = self.column(name).dictionary_encode().indices.to_numpy(zero_copy_only=False)
@@ -214,6 +235,35 @@ class Panel:
             scores=None if self.scores is None else np.ascontiguousarray(self.scores[:, at]),
             reliability=np.ascontiguousarray(self.reliability[:, at]),
             origin=replace(self.origin, other_agents=self.origin.other_agents + left),
+        )
+
+    def take(self, rows: np.ndarray) -> "Panel":
+        """Return the panel of some examples, in the order of `rows`; everything else stays.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (k,), int64
+            Indices of examples, 0 to n - 1; one may stand more than once.
+        """
+        rows = np.asarray(rows)
+        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+            raise SabotageError(
+                f"rows must be a list of indices, whole numbers: found {rows.dtype} of shape {rows.shape}"
+            )
+        if len(rows) and (rows.min() < 0 or rows.max() >= self.n_examples):
+            raise SabotageError(f"rows must lie in 0 to {self.n_examples - 1}: found {rows.min()} to {rows.max()}")
+        at = pa.array(rows.astype(np.int64))
+        return replace(
+            self,
+            ids=self.ids.take(at),
+            truth=self.truth[rows],
+            labels=self.labels[rows],
+            confidence=self.confidence[rows],
+            scores=None if self.scores is None else self.scores[rows],
+            reliability=self.reliability[rows],
+            fused_label=None if self.fused_label is None else self.fused_label[rows],
+            fused_scores=None if self.fused_scores is None else self.fused_scores[rows],
+            columns={name: column.take(at) for name, column in self.columns.items()},
         )
 
     def with_weights(self, weights: str | np.ndarray) -> "Panel":
@@ -344,7 +394,7 @@ class Panel:
     def describe(self) -> list[tuple[str, str]]:
         """Return what was understood, as (heading, text) pairs."""
         origin = self.origin
-        examples = f"{self.n_examples:,}"
+        examples, keys = f"{self.n_examples:,}", [f"id: {origin.id_column or 'row number'}"]
         left_out = [
             f"{count:,} {why}"
             for count, why in (
@@ -356,9 +406,18 @@ class Panel:
         ]
         if left_out:
             examples += f" of {origin.n_rows:,} rows ({', '.join(left_out)} left out)"
+        elif self.seed_column is not None:
+            examples += " rows"
+        if self.seed_column is not None:
+            runs = "fold" if self.seed_column == self.fold_column else "seed"
+            n_ids, n_runs = (len(values.unique()) for values in (self.ids, self.columns[self.seed_column]))
+            examples = f"{n_ids:,} ids in {n_runs:,} {runs}{'' if n_runs == 1 else 's'}, {examples}"
+            keys.append(f"{runs}: {self.seed_column}")
+        if self.fold_column is not None and self.fold_column != self.seed_column:
+            keys.append(f"fold: {self.fold_column}")
         lines = [
             ("input", f"{origin.path or origin.name} ({origin.format})"),
-            ("examples", f"{examples}; id: {origin.id_column or 'row number'}; truth: {origin.truth_column}"),
+            ("examples", f"{examples}; {'; '.join(keys)}; truth: {origin.truth_column}"),
             ("classes", f"{self.n_classes}: {listed(self.classes, 12)}"),
         ]
         agents = []

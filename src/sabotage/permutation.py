@@ -1,116 +1,26 @@
 """The permutation test: freeze everything, shuffle reliability across examples, see whether decisions suffer."""
 
-import os
-import re
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from operator import index
-from typing import Any
 
 import numpy as np
 
-from sabotage.engines import COHORT, SCHEMES, Engine, make_engine
+from sabotage.engines import SCHEMES
 from sabotage.errors import SabotageError, unknown
-from sabotage.exact import MOST_PAIRS, Moments, count_pairs, moments, sum_pairs, unmoved
-from sabotage.fusion import Decision, Replay
-from sabotage.interrupts import Stop, interruptible
-from sabotage.panel import Panel
-from sabotage.planning import Plan, make_plan
+from sabotage.fusion import Replay
+from sabotage.interrupts import interruptible
+from sabotage.intervals import Estimate, estimate
+from sabotage.moments import combine
+from sabotage.outcomes import Outcome, Settings, make_engines, run_trial
+from sabotage.results import Permutation, SeedTest, adjust_tests
+from sabotage.trials import Run, Trial, make_trials
+from sabotage.verdicts import DELTA
 
-TASK = 1 << 22  # positions drawn by one task of a thread, some 10 ms
 MOST = 10**9  # replicates: their statistics have to fit into memory
-STATISTICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_2", "top_3")
-NO_SUM = "macro-F1 is no sum over examples"
 TIE = 1e-12  # a broken statistic this close to the clean one counts as reaching it
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Permutation:
-    """What shuffling reliability did to the replayed decisions.
-
-    Attributes
-    ----------
-    scheme : {"joint", "independent", "single"}
-        What moved: whole rows of reliability, each agent's on its own, or one agent's alone.
-    statistic : str
-    within : tuple of str
-        Columns inside whose values rows moved, beside the availability pattern.
-    n_blocks, n_permutations : int
-    clean : float
-        The statistic as observed.
-    broken_mean, broken_sd, monte_carlo_error : float or None
-        Over replicates (sd with divisor R - 1), and the standard error of their mean; None for one replicate.
-    gap : float
-        clean - broken_mean.
-    p_value : float
-        (1 + number of broken >= clean) / (R + 1), one-sided: does the observed pairing help?
-    p_value_two_sided : float
-        Twice the smaller tail, at most 1.
-    flip_rate : float
-        Mean share of all examples whose decision a shuffle changes.
-    uniform_weights : float
-        The statistic with every reliability set to 1.
-    agent : str or None
-        Whose reliability moved, of scheme "single".
-    moments : Moments or None
-        Exact mean and standard deviation, and the gap with its interval.
-    why_no_moments : str or None
-    broken : ndarray of shape (R,)
-        The statistic of each replicate.
-    """
-
-    scheme: str
-    statistic: str
-    within: tuple[str, ...]
-    n_blocks: int
-    n_permutations: int
-    clean: float
-    broken_mean: float
-    broken_sd: float | None
-    monte_carlo_error: float | None
-    gap: float
-    p_value: float
-    p_value_two_sided: float
-    flip_rate: float
-    uniform_weights: float
-    agent: str | None
-    moments: Moments | None
-    why_no_moments: str | None
-    broken: np.ndarray
-
-    @property
-    def measure(self) -> str:
-        """The statistic in words."""
-        return (
-            f"top-{self.statistic[4:]} coverage"
-            if self.statistic.startswith("top_")
-            else self.statistic.replace("_", " ")
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields of audit.json; what could not be had is None."""
-        apart = ("agent", "moments", "why_no_moments", "broken")
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
-        fields["within"] = list(self.within)
-        exact = dict.fromkeys(Moments.__dataclass_fields__) if self.moments is None else asdict(self.moments)
-        if exact["gap_interval"] is not None:
-            exact["gap_interval"] = list(exact["gap_interval"])
-        return fields | exact | {"verdict": None, "agent": self.agent}
-
-    def __repr__(self) -> str:
-        return (
-            f"Permutation({self.scheme}, {self.n_permutations:,} replicates in {self.n_blocks:,} blocks:"
-            f" {self.statistic} {self.clean:.4f} clean, {self.broken_mean:.4f} broken, gap {self.gap:+.4f},"
-            f" p = {self.p_value:.4g}, flip rate {self.flip_rate:.4f})"
-        )
-
-    def _repr_html_(self) -> str:
-        from sabotage.reports.page import permutation_card
-
-        return permutation_card(self)
 
 
 def permute(
@@ -120,6 +30,10 @@ def permute(
     scheme: str = "joint",
     agent: str | None = None,
     within: Sequence[str] = (),
+    within_difficulty: int | None = None,
+    derangement: bool = False,
+    per_seed: bool = False,
+    delta: float = DELTA,
     n_permutations: int = 10_000,
     seed: int = 0,
     exact: bool | None = None,
@@ -133,28 +47,41 @@ def permute(
     availability pattern and the values of `within` (arXiv:2606.26473; p as in Phipson and Smyth 2010,
     doi:10.2202/1544-6115.1585). It agrees with `scipy.stats.permutation_test` of type "pairings". Beside it stand the
     exact mean and standard deviation over all permutations (Hoeffding 1951, doi:10.1214/aoms/1177729391) and the gap
-    with its sampling error, from sums over all pairs of examples in a block.
+    with its sampling error, from sums over pairs of examples in a block; the verdict is of that gap.
 
     Parameters
     ----------
     replay : Replay
-        A rule made ready for a panel.
-    statistic : {"balanced_accuracy", "accuracy", "macro_f1", "top_2", "top_3", ...}
+        A rule made ready for a panel. Where the panel names a seed column, its ids move in step for all seeds, and the
+        statistic is the mean over seeds.
+    statistic : {"balanced_accuracy", "accuracy", "macro_f1", "log_likelihood", "top_2", "top_3", ...}
         Means over the classes present in the truth; top_k is the coverage of the truth by the k highest scores, over
-        all examples. macro_f1 is counted by numba.
+        all examples; log_likelihood the mean logarithm of the truth's part in the fused scores, at least 1e-12. Those
+        of scores and macro_f1 are counted by numba.
     scheme : {"joint", "independent", "single"}
         What moves: whole rows of reliability, each agent's column on its own, or one agent's column alone.
     agent : str, optional
         Whose column moves, for "single" and only there.
     within : sequence of str
         Kept columns of the panel; a null is a value of its own.
+    within_difficulty : int, optional
+        Also inside so many strata of the margin by which the equal-weight decision leads: against reliability that only
+        knows which examples are easy.
+    derangement : bool
+        Draw only permutations that leave no row where it was, each as likely as another. p is then an approximation:
+        the observed pairing is none of those that it is compared with.
+    per_seed : bool
+        Shuffle each seed on its own (inside its folds, where a fold column is named), and combine: p is twice the
+        median over seeds, at most 1.
+    delta : float
+        The smallest gap that matters, for the verdict.
     n_permutations : int
         Replicates, at least 1.
     seed : int in [0, 2**64)
         The same seed gives the same result to the last bit for any number of threads, and for either engine.
     exact : bool, optional
-        Whether to sum over all pairs; where None, up to 4e9 pairs, which take about as long as 10,000 replicates.
-        Schemes "joint" and "single" of linear rules have such sums.
+        Whether to sum over all pairs; where None, if these take no longer than some 10,000 replicates. Otherwise the
+        gap's interval comes from a sample of pairs. There is none for "independent" and macro_f1.
     threads : int, optional
         The CPUs that this process may use where None.
     engine : {"core", "numba"}, optional
@@ -167,14 +94,72 @@ def permute(
     SabotageError
         For an argument out of range, a column that the panel does not keep, or exact sums that do not exist.
     """
-    panel = replay.panel
-    top = _top_of(statistic, panel.n_classes)
-    if scheme not in SCHEMES:
-        raise unknown("scheme", scheme, SCHEMES)
+    settings = _settings(scheme, derangement, n_permutations, seed, exact, threads, engine)
     if (agent is not None) != (scheme == "single"):
         raise SabotageError("agent says whose reliability moves: give it for scheme single, and only there")
-    if agent is not None and agent not in panel.agents:
-        raise unknown("agent", agent, panel.agents)
+    if agent is not None and agent not in replay.panel.agents:
+        raise unknown("agent", agent, replay.panel.agents)
+    numbers = [None if agent is None else replay.panel.agents.index(agent)]
+    shape = _Shape(statistic, within, within_difficulty, per_seed, delta)
+    return _permute(replay, numbers, shape, settings, progress)[0]
+
+
+def permute_each(
+    replay: Replay,
+    *,
+    statistic: str = "balanced_accuracy",
+    within: Sequence[str] = (),
+    within_difficulty: int | None = None,
+    derangement: bool = False,
+    per_seed: bool = False,
+    delta: float = DELTA,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+    exact: bool | None = None,
+    threads: int | None = None,
+    engine: str | None = None,
+    adjustment: str = "holm",
+    progress: Progress | None = None,
+) -> dict[str, Permutation]:
+    """Run scheme "single" once for each agent: whose reliability matters?
+
+    The same draws serve every agent. Parameters and errors are those of `permute`; p-values are adjusted for the number
+    of agents by `adjustment` ("holm" or "bh"), and the raw ones stay.
+    """
+    settings = _settings("single", derangement, n_permutations, seed, exact, threads, engine)
+    numbers = list(range(replay.panel.n_agents))
+    shape = _Shape(statistic, within, within_difficulty, per_seed, delta)
+    found = _permute(replay, numbers, shape, settings, progress)
+    return dict(zip(replay.panel.agents, adjust_tests(found, adjustment), strict=True))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What is tested, and what a gap has to be to matter."""
+
+    statistic: str
+    within: Sequence[str]
+    within_difficulty: int | None
+    per_seed: bool
+    delta: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.delta < np.inf:
+            raise SabotageError(f"delta must be a gap, 0 or more: found {self.delta}")
+
+
+def _settings(
+    scheme: str,
+    derangement: bool,
+    n_permutations: int,
+    seed: int,
+    exact: bool | None,
+    threads: int | None,
+    engine: str | None,
+) -> Settings:
+    """Check how a test is to be run."""
+    if scheme not in SCHEMES:
+        raise unknown("scheme", scheme, SCHEMES)
     n_permutations, seed = index(n_permutations), index(seed)
     if not 1 <= n_permutations <= MOST:
         raise SabotageError(f"the number of permutations must be at least 1, at most {MOST:,}: found {n_permutations}")
@@ -182,207 +167,150 @@ def permute(
         raise SabotageError(f"seed must lie in [0, 2^64): found {seed}")
     if threads is not None and threads < 1:
         raise SabotageError(f"threads must be at least 1: found {threads}")
+    return Settings(scheme, derangement, n_permutations, seed, exact, threads, engine)
 
-    n_true = np.bincount(panel.truth, minlength=panel.n_classes)
-    if statistic == "balanced_accuracy":
-        class_weights = np.divide(1.0, np.count_nonzero(n_true) * n_true, out=np.zeros(len(n_true)), where=n_true > 0)
-    else:
-        class_weights = np.full(len(n_true), 1 / panel.n_examples)
 
-    present = n_true > 0
-
-    def measure(hits: np.ndarray, said: np.ndarray) -> np.ndarray:
-        """Return the statistic of each row of hits by true class and of decisions by class (replicates, C)."""
-        if statistic == "balanced_accuracy":
-            return (hits[:, present] / n_true[present]).sum(axis=1) / np.count_nonzero(present)
-        if statistic == "macro_f1":
-            return (2 * hits[:, present] / (n_true + said)[:, present]).sum(axis=1) / np.count_nonzero(present)
-        return hits.sum(axis=1) / panel.n_examples
-
-    def measure_one(decision: Decision) -> float:
-        hits = np.bincount(panel.truth[decision.hits(panel.truth, top)], minlength=panel.n_classes)
-        return float(measure(hits[None], decision.count(panel.n_classes)[None])[0])
-
+def _permute(
+    ready: Replay, agents: Sequence[int | None], shape: _Shape, settings: Settings, progress: Progress | None
+) -> list[Permutation]:
+    """Run a test for each of the agents, or of whole rows for None; the plan is made once."""
     with interruptible() as stop:
-        plan = make_plan(replay, within, top, stop.check, counts_said=statistic == "macro_f1")
-        clean = measure_one(replay.decision)
-        if not replay.rule.uses_reliability:
-            broken, n_flips = np.full(n_permutations, clean), 0
-            uniform, why, sums = replay.weights, NO_SUM if plan.counts_said else None, unmoved(plan)
-        else:
-            number = None if agent is None else panel.agents.index(agent)
-            runner = make_engine(plan, scheme, number, engine, stop.check)
-            why, sums = _why_not_exact(plan, runner, exact), None
-            threads = threads or usable_cpus()
-            broken, n_flips = _run(runner, measure, n_permutations, seed, threads, stop, progress)
-            if why is None:
-                sums = sum_pairs(runner, class_weights, threads, stop.check)
-            uniform = replay.weigh(np.ones_like(panel.reliability))
-    average = statistic != "balanced_accuracy"
-    given = None if sums is None or why is not None else moments(plan, sums, class_weights, _clusters(panel), average)
+        trials = make_trials(ready, shape.statistic, shape.within, shape.within_difficulty, shape.per_seed, stop.check)
+        engines = [make_engines(trial, agents[0], settings, stop) for trial in trials]
+        n_runs = sum(len(trial.runs) for trial in trials)
+        total, found = settings.n_permutations * n_runs * len(agents), []
+        for place, agent in enumerate(agents):
+            outcomes = []
+            for number, (trial, own) in enumerate(zip(trials, engines, strict=True)):
+                before = settings.n_permutations * (place * n_runs + number)
+                moving = own if agent is None else [engine.for_agent(agent) for engine in own]
+                outcomes.append(run_trial(trial, moving, agent, settings, stop, _teller(progress, before, total)))
+            found.append(_conclude(ready, trials, outcomes, agent, shape, settings))
+    return found
 
-    # Of deviations, so that replicates that all equal the clean one have a gap of exactly 0.
-    lost = clean - broken
-    gap = float(lost.mean())
-    sd = float(lost.std(ddof=1)) if n_permutations > 1 else None
-    upper = int(np.count_nonzero(broken >= clean - TIE))
-    lower = int(np.count_nonzero(broken <= clean + TIE))
-    p_value = (upper + 1) / (n_permutations + 1)
+
+def _teller(progress: Progress | None, before: int, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else lambda done: progress(before + done, total)
+
+
+def _conclude(
+    ready: Replay,
+    trials: Sequence[Trial],
+    outcomes: Sequence[Outcome],
+    agent: int | None,
+    shape: _Shape,
+    settings: Settings,
+) -> Permutation:
+    """Bring the outcomes of one test together: one, or one a seed."""
+    runs = [run for trial in trials for run in trial.runs]
+    cleans = [value for outcome in outcomes for value in outcome.clean]
+    replicates = np.concatenate([outcome.broken for outcome in outcomes])
+    clean, broken = sum(cleans) / len(cleans), replicates.mean(axis=0)
+    gap, p_value, two_sided = compare(clean, broken)
+    n_permutations = settings.n_permutations
+    sd = float((clean - broken).std(ddof=1)) if n_permutations > 1 else None
+    seeds: tuple[SeedTest, ...] = ()
+    if len(runs) > 1 or shape.per_seed:
+        each = [compare(value, own) for value, own in zip(cleans, replicates, strict=True)]
+        seeds = tuple(
+            SeedTest(run.name, len(run.rows), value, value - lost, lost, p, both)
+            for run, value, (lost, p, both) in zip(runs, cleans, each, strict=True)
+        )
+    smallest = max(outcome.smallest_p for outcome in outcomes)
+    if shape.per_seed:
+        p_value = min(1.0, 2 * float(np.median([test.p_value for test in seeds])))
+        two_sided = min(1.0, 2 * float(np.median([test.p_value_two_sided for test in seeds])))
+        smallest = min(1.0, 2 * float(np.median([outcome.smallest_p for outcome in outcomes])))
+    given = [outcome.terms for outcome in outcomes]
+    parts = [part for own in given if own is not None for part in own]
+    clusters = [run.cluster for run in runs]
+    moments = combine(parts, clusters, not settings.derangement) if len(parts) == len(runs) else None
+    if moments is not None and settings.derangement and moments.exact_mean is not None:
+        moments = replace(moments, exact_mean=clean - moments.gap_u)  # each other row is as likely a donor
+    z = None
+    if moments is not None and moments.exact_mean is not None and moments.exact_sd:
+        z = (clean - moments.exact_mean) / moments.exact_sd
+    weights = [trial.contested_weight for trial in trials]
+    known = [weight for weight in weights if weight is not None]
+    stills = [outcome.still for outcome in outcomes]
     return Permutation(
-        scheme=scheme,
-        statistic=statistic,
-        within=tuple(within),
-        n_blocks=plan.n_blocks,
+        rule=ready.rule.name,
+        scheme=settings.scheme,
+        statistic=shape.statistic,
+        within=trials[0].within,
+        within_difficulty=shape.within_difficulty,
+        derangement=settings.derangement,
+        n_blocks=sum(trial.n_blocks for trial in trials),
         n_permutations=n_permutations,
+        n_units=sum(trial.n_units for trial in trials),
+        n_usable=sum(outcome.n_usable for outcome in outcomes),
+        n_contested=sum(int(np.count_nonzero(trial.contested)) for trial in trials),
+        contested_weight=sum(known) / len(known) if known else None,
+        smallest_p=smallest,
         clean=clean,
         broken_mean=clean - gap,
         broken_sd=sd,
         monte_carlo_error=None if sd is None else sd / n_permutations**0.5,
         gap=gap,
         p_value=p_value,
-        p_value_two_sided=min(1.0, 2 * min(p_value, (lower + 1) / (n_permutations + 1))),
-        flip_rate=n_flips / (n_permutations * panel.n_examples),
-        uniform_weights=measure_one(replay.decide(uniform)),
-        agent=agent,
-        moments=given,
-        why_no_moments=why,
+        p_value_two_sided=two_sided,
+        p_adjusted=None,
+        p_two_sided_adjusted=None,
+        adjustment=None,
+        z=z,
+        p_normal=None if z is None else _normal_tail(z),
+        flip_rate=sum(outcome.n_flips for outcome in outcomes) / (n_permutations * ready.panel.n_examples),
+        uniform_weights=sum(value for outcome in outcomes for value in outcome.uniform) / len(runs),
+        against_weightless=_against_weightless(trials),
+        delta=float(shape.delta),
+        still=stills[0] if None not in stills else None,
+        agent=None if agent is None else ready.panel.agents[agent],
+        moments=moments,
+        why_no_moments=outcomes[0].why,
+        seeds=seeds,
+        per_seed=shape.per_seed,
         broken=broken,
     )
 
 
-def permute_each(replay: Replay, **options: Any) -> dict[str, Permutation]:
-    """Run scheme "single" once for each agent: whose reliability matters?
-
-    Takes the options of `permute` but scheme and agent. The same draws serve every agent.
-    """
-    return {agent: permute(replay, scheme="single", agent=agent, **options) for agent in replay.panel.agents}
-
-
-def to_dict_each(permutations: Mapping[str, Permutation]) -> dict[str, Any]:
-    """Return the tests of `permute_each` in the fields of audit.json: those of one agent are None, and in "agents"."""
-    each = {agent: permutation.to_dict() for agent, permutation in permutations.items()}
-    shared = ("scheme", "statistic", "within", "n_blocks", "n_permutations", "clean", "uniform_weights")
-    first = next(iter(each.values()))
-    return {name: value if name in shared else None for name, value in first.items()} | {"agents": each}
+def compare(clean: float, broken: np.ndarray) -> tuple[float, float, float]:
+    """Return the gap, the one-sided p, and the two-sided p of a statistic against its replicates (R,)."""
+    n = len(broken)
+    upper = int(np.count_nonzero(broken >= clean - TIE))
+    lower = int(np.count_nonzero(broken <= clean + TIE))
+    p_value = (upper + 1) / (n + 1)
+    # Of deviations, so that replicates that all equal the clean one have a gap of exactly 0.
+    return float((clean - broken).mean()), p_value, min(1.0, 2 * min(p_value, (lower + 1) / (n + 1)))
 
 
-def _top_of(statistic: str, n_classes: int) -> int:
-    """Return k of "top_k", 0 for the statistics of decisions."""
-    found = re.fullmatch(r"top_([1-9]\d*)", statistic)
-    if found is None:
-        if statistic not in STATISTICS:
-            raise unknown("statistic", statistic, STATISTICS)
-        return 0
-    if int(found[1]) > n_classes:
-        raise SabotageError(f"statistic {statistic} needs that many classes: there are {n_classes}")
-    return int(found[1])
+def _normal_tail(z: float) -> float:
+    from scipy.stats import norm
+
+    return float(norm.sf(z))
 
 
-def _why_not_exact(plan: Plan, runner: Engine, exact: bool | None) -> str | None:
-    """Return why there will be no sums over all pairs, None where there will."""
-    rule = plan.replay.rule
-    if runner.scheme == "independent":
-        why = "exact sums exist for the schemes joint and single, not for independent"
-    elif not plan.replay.is_linear:
-        why = f"exact sums exist for linear rules: {rule.name} is none"
-    elif plan.counts_said:
-        why = NO_SUM
-    elif rule.weight == "softmax" and runner.scheme == "single":
-        why = f"exact sums exist for weights that move as they are: those of {rule.name} depend on the whole row"
-    elif exact is False:
-        return "exact sums were not asked for"
-    elif exact is None and (pairs := count_pairs(plan, runner.scheme)) > MOST_PAIRS:
-        return f"exact sums over {pairs:,} pairs of examples take long: --exact (in Python exact=True) asks for them"
-    else:
+def _against_weightless(trials: Sequence[Trial]) -> Estimate | None:
+    """Return the rule less the same with every reliability 1, over clusters."""
+    runs = [run for trial in trials for run in trial.runs]
+    if not runs[0].measure.is_sum:
         return None
-    if exact:
-        raise SabotageError(why)
-    return why
+    parts = []
+    for run in runs:
+        ready = run.replay
+        parts.append(run.worth - run.measure.worth(ready, ready.weightless_decision, ready.weightless))
+    return mean_over_runs(runs, parts)
 
 
-def _clusters(panel: Panel) -> np.ndarray | None:
-    """Return the cluster of each example (n,), the nulls being one together; None where no group is named."""
-    if panel.group is None:
-        return None
-    return np.unique(panel.codes(panel.group), return_inverse=True)[1]
-
-
-def _run(
-    engine: Engine,
-    measure: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    n_permutations: int,
-    seed: int,
-    threads: int,
-    stop: Stop,
-    progress: Progress | None,
-) -> tuple[np.ndarray, int]:
-    """Run all cohorts on a pool of threads; return the statistic of each replicate and the sum of the flips."""
-    broken = np.empty(n_permutations)
-    n_flips = done = 0
-    n_classes = engine.plan.replay.panel.n_classes
-    clean_said = engine.plan.replay.decision.count(n_classes) if engine.plan.counts_said else np.empty(0, np.int64)
-    n_cohorts = -(-n_permutations // COHORT)
-    # Several cohorts a task where they run together, or are so short that threads would wait for the bookkeeping.
-    wanted = max(engine.together, TASK // max(1, COHORT * int(engine.plan.drawn.sum())))
-    each = max(1, min(wanted, n_cohorts // (4 * threads)))
-    tasks = iter(range(0, n_permutations, each * COHORT))
-    waiting: dict[Future[np.ndarray], int] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            while not stop.asked:
-                # A few more than there are threads, so that none waits and results do not pile up.
-                for start in tasks if len(waiting) < 2 * threads else ():
-                    size = min(each * COHORT, n_permutations - start)
-                    waiting[pool.submit(_run_task, engine, seed, start // COHORT, size, stop)] = start
-                    if len(waiting) >= 2 * threads:
-                        break
-                if not waiting:
-                    break
-                # Short waits: on some platforms an untimed one would not notice Ctrl-C.
-                for future in wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED).done:
-                    start = waiting.pop(future)
-                    counts = future.result()
-                    hits, flips, said = np.split(counts, (n_classes, n_classes + 1), axis=1)
-                    broken[start : start + len(counts)] = measure(engine.plan.fixed_hits + hits, clean_said + said)
-                    n_flips += int(flips.sum())
-                    done += len(counts)
-                    if progress is not None:
-                        progress(done, n_permutations)
-        except BaseException:
-            stop.asked = True
-            raise
-    stop.check()
-    return broken, n_flips
-
-
-def _run_task(engine: Engine, seed: int, first_cohort: int, replicates: int, stop: Stop) -> np.ndarray:
-    """Return what `Engine.run` counts of some cohorts: ndarray of shape (replicates, plan.width), int64."""
-    counts = np.zeros((replicates, engine.plan.width), np.int64)
-    n_whole = replicates // COHORT
-    groups = [range(at, min(at + engine.together, n_whole)) for at in range(0, n_whole, engine.together)]
-    if replicates % COHORT:
-        groups.append(range(n_whole, n_whole + 1))
-    for cohorts in groups:
-        own = counts[cohorts.start * COHORT : cohorts.stop * COHORT]
-        own = own.reshape(len(cohorts), -1, own.shape[1])
-        shuffles = [engine.start(seed, first_cohort + cohort) for cohort in cohorts]
-        for rows in engine.batches(own.shape[1], len(cohorts)):
-            if stop.asked:
-                return counts
-            part = np.zeros_like(own[:, rows])
-            engine.run(shuffles, part)
-            own[:, rows] = part
-    return counts
-
-
-def usable_cpus() -> int:
-    """Return the number of CPUs that this process may use: its affinity, and its control group's quota."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        if quota != "max":
-            cpus = min(cpus, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
-    return cpus
+def mean_over_runs(runs: Sequence[Run], values: Sequence[np.ndarray]) -> Estimate:
+    """Return the statistic's weighted sum of what examples have (n,), averaged over runs, with its sampling error."""
+    total, influence = 0.0, []
+    for run, value in zip(runs, values, strict=True):
+        weights, truth = run.measure.class_weights, run.replay.panel.truth
+        weight = weights[truth]
+        total += float((weight * value).sum())
+        cell = truth if run.measure.by_class else np.zeros(len(truth), np.int64)
+        usual = np.bincount(cell, value) / np.maximum(np.bincount(cell), 1)
+        influence.append(weight * (value - usual[cell]))
+    given = [run.cluster for run in runs if run.cluster is not None]
+    groups = np.unique(np.concatenate(given), return_inverse=True)[1] if given else None
+    return estimate(total / len(runs), np.concatenate(influence) / len(runs), groups)

@@ -1,7 +1,7 @@
 """What a permutation test has to replay: blocks, the order of the draws, and what permuted weights can change."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +19,9 @@ class Plan:
     """The panel in blocks' order, and in each block first the examples that permuted weights can decide otherwise.
 
     Under a linear rule these come by the number of classes that the clean decision has to beat, then in file order:
-    an order that depends on the rule alone, so that a seed means the same draws for every statistic and engine.
-    Under another rule all examples count as contested, in file order. Arrays are by position unless said.
+    an order that depends on the rule alone, so that a seed means the same draws for every statistic of decisions and
+    every engine. Under another rule, and for a statistic of scores, all examples count as contested, in file order;
+    plans in step have an order of their own. Arrays are by position unless said.
 
     Attributes
     ----------
@@ -29,10 +30,14 @@ class Plan:
         A hit is the truth decided for (0), or among the `top` best.
     counts_said : bool
         Whether decisions by class are counted, beside hits by true class.
+    log : int
+        How a statistic of scores takes its logarithm (`pairs.SHARE`, `pairs.SOFTMAX`), 0 for those of decisions.
     order, starts : ndarray of shape (n,) and (n_blocks + 1,), int64
         The example at a position; where blocks start.
     contested, drawn : ndarray of shape (n_blocks,), int64
         Positions of a block whose decision can change, and those that need a donor.
+    swept : ndarray of int64
+        The contested positions, ascending.
     spoken, weights, truth, clean
         Of the replay.
     fixed_hits : ndarray of shape (C,), int64
@@ -54,10 +59,12 @@ class Plan:
     replay: Replay
     top: int
     counts_said: bool
+    log: int
     order: np.ndarray
     starts: np.ndarray
     contested: np.ndarray
     drawn: np.ndarray
+    swept: np.ndarray
     spoken: np.ndarray
     weights: np.ndarray
     truth: np.ndarray
@@ -80,13 +87,8 @@ class Plan:
 
     @property
     def width(self) -> int:
-        """Counts of a replicate: hits by class, flips, and where they count, decisions by class."""
-        return (2 if self.counts_said else 1) * self.replay.panel.n_classes + 1
-
-    @cached_property
-    def swept(self) -> np.ndarray:
-        """The contested positions: ndarray of int64."""
-        return _ranges(self.starts[:-1], self.contested)
+        """Counts of a replicate: hits by class, flips, and where they count, decisions by class or a sum's bits."""
+        return (2 if self.counts_said else 1) * self.replay.panel.n_classes + 1 + (self.log != 0)
 
     @cached_property
     def block_of(self) -> np.ndarray:
@@ -110,21 +112,26 @@ def make_plan(
     top: int = 0,
     pause: Callable[[], None] = lambda: None,
     counts_said: bool = False,
+    log: int = 0,
+    block: np.ndarray | None = None,
 ) -> Plan:
     """Prune a replay and order its examples; `top` > 0 counts coverage by the best `top` classes as a hit.
 
-    `pause` is called every now and then, and may raise.
+    `block` (n,) numbers the blocks from 0, possibly with gaps; made of availability and `within` where None. `pause` is
+    called every now and then, and may raise.
     """
     panel = replay.panel
     n, n_classes = panel.n_examples, panel.n_classes
     clean, truth = replay.decision.labels, panel.truth
-    block = block_codes(panel, replay.spoken, within)
+    if block is None:
+        block = block_codes(panel, replay.spoken, within)
     listed = np.ones((1, n_classes), bool)
     if top and replay.rule.needs == "candidates":
         listed = np.concatenate([replay.is_listed(rows) for rows in panel.chunks()])
-    pruned = _prune(replay, top, listed, pause) if replay.is_linear else _unpruned(n)
+    is_pruned = replay.is_linear and not log
+    pruned = _prune(replay, top, listed, pause) if is_pruned else _unpruned(n)
     rival_starts, rivals, check_starts, check_rivals, outcome, slack = pruned
-    n_half = np.diff(rival_starts) if replay.is_linear else np.ones(n, np.int64)
+    n_half = np.diff(rival_starts) if is_pruned else np.ones(n, np.int64)
     is_contested = n_half > 0
     rank = np.where(is_contested, n_half, n_classes)
     order = np.argsort(block * (n_classes + 1) + rank, kind="stable")
@@ -147,10 +154,12 @@ def make_plan(
         replay=replay,
         top=top,
         counts_said=counts_said,
+        log=log,
         order=order.astype(np.int64),
         starts=starts.astype(np.int64),
         contested=contested,
         drawn=drawn.astype(np.int64),
+        swept=_ranges(starts[:-1], contested),
         spoken=replay.spoken[order],
         weights=replay.weights[order],
         truth=truth[order],
@@ -166,6 +175,49 @@ def make_plan(
         check_starts=check_starts,
         check_rivals=check_rivals,
     )
+
+
+def in_step(plans: Sequence[Plan], units: Sequence[np.ndarray]) -> list[Plan]:
+    """Return plans that draw the same permutation of units: one order of the units for all, as numba can take it.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        Of blocks of units that are numbered alike in all; a block's units are in a plan all or not at all.
+    units : sequence of ndarray of shape (n,), int64
+        The unit of each example of each plan.
+    """
+    n_blocks = max(plan.n_blocks for plan in plans)
+    stepped, drawn = [], np.zeros(n_blocks, np.int64)
+    for plan, unit in zip(plans, units, strict=True):
+        n = len(plan.order)
+        by_example = np.empty(n, np.int64)
+        by_example[plan.order] = np.arange(n)
+        order = np.lexsort((unit, plan.block_of[by_example]))
+        at = by_example[order]  # what stood where, for arrays by position
+        new = np.empty(n, np.int64)
+        new[at] = np.arange(n)
+        starts = np.r_[plan.starts, np.full(n_blocks - plan.n_blocks, n)]
+        stepped.append(
+            replace(
+                plan,
+                order=order,
+                starts=starts,
+                contested=np.r_[plan.contested, np.zeros(n_blocks - plan.n_blocks, np.int64)],
+                swept=np.sort(new[plan.swept]),
+                spoken=plan.spoken[at],
+                weights=plan.weights[at],
+                truth=plan.truth[at],
+                clean=plan.clean[at],
+                checks=np.sort(new[plan.checks]),
+                slot=plan.slot[at],
+                always=plan.always[at],
+            )
+        )
+        wanted = np.r_[stepped[-1].swept, stepped[-1].checks]
+        own = stepped[-1].block_of[wanted]
+        np.maximum.at(drawn, own, wanted + 1 - starts[own])
+    return [replace(plan, drawn=drawn) for plan in stepped]
 
 
 Pruned = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -207,14 +259,14 @@ def block_codes(panel: Panel, spoken: np.ndarray, within: Sequence[str]) -> np.n
     """Number the blocks, the examples that share availability pattern and the values of the columns: (n,) int64."""
     code = np.zeros(panel.n_examples, np.int64)
     for m in range(panel.n_agents):
-        code = _refined(code, spoken[:, m] >= 0)
+        code = refined(code, spoken[:, m] >= 0)
     for name in within:
-        code = _refined(code, panel.codes(name))
+        code = refined(code, panel.codes(name))
     return code
 
 
-def _refined(code: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Number the pairs (code, value) from 0, so that many columns never overflow."""
+def refined(code: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Number the pairs (code, value) from 0, so that many columns never overflow; values are integers from 0."""
     pairs = code * (int(values.max()) + 1) + values
     return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
 

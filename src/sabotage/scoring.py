@@ -54,9 +54,14 @@ def expected_calibration_error(right: np.ndarray, confidence: np.ndarray, bins: 
 
 
 def equal_mass_calibration_error(right: np.ndarray, confidence: np.ndarray, bins: int = BINS) -> float:
-    """ECE over bins of equal counts: bin(v) = min(bins - 1, floor(bins x share of confidences < v)), in integers."""
-    below = np.searchsorted(np.sort(confidence), confidence, side="left")
-    return _calibration_gap(right, confidence, np.minimum(bins - 1, bins * below // len(confidence)), bins)
+    """ECE over the bins of `mass_bins`."""
+    return _calibration_gap(right, confidence, mass_bins(confidence, bins), bins)
+
+
+def mass_bins(values: np.ndarray, bins: int) -> np.ndarray:
+    """Number bins of equal counts: bin(v) = min(bins - 1, floor(bins x share of values < v)), in integers, (n,)."""
+    below = np.searchsorted(np.sort(values), values, side="left")
+    return np.minimum(bins - 1, bins * below // len(values))
 
 
 def _calibration_gap(right: np.ndarray, confidence: np.ndarray, bin_of: np.ndarray, bins: int) -> float:

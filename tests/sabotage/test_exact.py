@@ -147,8 +147,11 @@ def test_sums_are_the_same_whoever_makes_them(family, monkeypatch):
             monkeypatch.setattr(module, "SHORTEST_LINE", shortest_line)
             monkeypatch.setattr(module, "TASK", task)
             found = sum_pairs(make_engine(plan, engine="core"), weights, threads)
-            np.testing.assert_array_equal(found.hits, expected.hits)
+            assert found.is_complete
+            np.testing.assert_array_equal(found.sums, expected.sums)
+            np.testing.assert_array_equal(found.n_donors, expected.n_donors)
             np.testing.assert_allclose(found.columns, expected.columns, rtol=0, atol=1e-9)
+            np.testing.assert_allclose(found.usual, expected.usual, rtol=0, atol=1e-9)
 
 
 def test_bits_do_not_depend_on_threads(monkeypatch):
@@ -228,13 +231,20 @@ def test_few_clusters_have_no_interval():
 
 def test_sums_can_be_asked_for_and_left_out(monkeypatch):
     ready = replay(make_panel(60))
+    monkeypatch.setattr("sabotage.sampling.PAIRS", 10)
+    monkeypatch.setattr("sabotage.sampling.FEWEST_DONORS", 20)
     left = permute(ready, n_permutations=2, exact=False)
-    assert (left.moments, left.why_no_moments) == (None, "exact sums were not asked for")
-    monkeypatch.setattr("sabotage.permutation.MOST_PAIRS", 10)
+    assert (left.moments.exact_mean, left.moments.exact_sd, left.z) == (None, None, None)
+    assert left.moments.n_donors == 20
+    assert left.why_no_moments == "exact sums were not asked for"
+    monkeypatch.setattr("sabotage.outcomes.MOST_PAIRS", 10)
     left = permute(ready, n_permutations=2)
-    assert left.moments is None
+    assert left.moments.exact_mean is None
     assert "exact=True" in left.why_no_moments
-    assert permute(ready, n_permutations=2, exact=True).moments is not None
+    whole = permute(ready, n_permutations=2, exact=True).moments
+    assert whole.exact_mean is not None
+    assert whole.n_donors is None
+    assert whole.gap_interval == pytest.approx(left.moments.gap_interval, abs=0.05)
 
 
 def test_examples_that_stand_twice_keep_the_mean():

@@ -262,7 +262,7 @@ def test_sums_that_could_overflow_are_refused():
         ({"statistic": "top_9"}, "needs that many classes: there are 4"),
         ({"statistic": "top_0"}, "unknown statistic 'top_0'"),
         ({"engine": "cpu"}, "unknown engine 'cpu'"),
-        ({"scheme": "independent", "exact": True}, "not for independent"),
+        ({"scheme": "independent", "exact": True}, "scheme independent has none that was shown to be valid"),
         ({"seed": -1}, r"seed must lie in \[0, 2\^64\)"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"within": ["subject"]}, "keeps no column 'subject'"),
