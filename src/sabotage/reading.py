@@ -1,18 +1,16 @@
 """Wide tables into panels: recognise the columns, read them in one pass, turn label codes into classes."""
 
-import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from sabotage.agents import RecordedAgent
 from sabotage.columns import Columns, recognise, with_reliability
 from sabotage.errors import SabotageError, did_you_mean, listed, unknown
+from sabotage.keys import Keys, Structure, find_keys, require_one_truth
 from sabotage.labels import Label, look_alikes, whole
 from sabotage.notes import Notes
 from sabotage.panel import Origin, Panel, chunks
@@ -33,6 +31,8 @@ def read_panel(
     where: Sequence[str] = (),
     classes: Sequence[object] | None = None,
     group: str | None = None,
+    seed_column: str | None = None,
+    fold_column: str | None = None,
     keep: Sequence[str] = (),
     split: str | None = "test",
     input_format: str | None = None,
@@ -57,6 +57,11 @@ def read_panel(
         The classes in order; sorted as their type sorts them where None.
     group : str, optional
         The column of examples that are not independent of each other; `group` where there is one.
+    seed_column : str, optional
+        The column that tells repeated runs over the same ids apart: an id then stands once in each run, always with
+        the same truth. None: ids do not repeat, or `fold_column` separates them.
+    fold_column : str, optional
+        The column of the folds. Without a `seed_column` it separates repeated ids as that would.
     keep : sequence of str
         Further columns to keep in the panel, for blocks and tables.
     split : str, optional
@@ -81,7 +86,8 @@ def read_panel(
     conditions = [Condition.parse(text, source) for text in where]
     if group is None and "group" in names:
         group = "group"
-    kept = list(dict.fromkeys([*keep, *([group] if group is not None else [])]))
+    structure = Structure(group, seed_column, fold_column)
+    kept = list(dict.fromkeys([*keep, *structure.columns]))
     for column in kept:
         if column not in names:
             near = did_you_mean(column, names)
@@ -94,11 +100,14 @@ def read_panel(
     columns = recognise(
         names, source.name, id=id, truth=truth, agents=agents, fused_label=fused_label, reserved=reserved
     )
+    structure.check(columns.id, columns.truth, source.name)
     notes = Notes()
     for warning in columns.warnings:
         notes.warn(warning)
     columns, weights = _choose_weights(columns, weights, source, notes)
-    reader = Reader(source, columns, conditions, split, kept, confidence_scale == "percent", classes)
+    # Other splits' ids and groups are compared with the examples', run by run: nothing else of those rows is kept.
+    watched = list(dict.fromkeys([*([columns.id] if columns.id is not None else []), *structure.columns]))
+    reader = Reader(source, columns, conditions, split, kept, watched, confidence_scale == "percent", classes)
     raw = reader.read()
     tally = reader.tally
     if tally.other_split:
@@ -123,8 +132,8 @@ def read_panel(
         ignored_columns=columns.ignored,
     )
     with ThreadPoolExecutor(1) as pool:  # hashing a million ids takes as long as all that is left to do
-        ids = pool.submit(_unique, raw.ids, raw.rows, origin)
-        return _panel(raw, ids, reader, weights, classes, group, origin, notes)
+        keys = pool.submit(find_keys, raw, structure, origin, names)
+        return _panel(raw, keys, reader, weights, classes, structure, origin, notes)
 
 
 def _choose_weights(columns: Columns, weights: str, source: Source, notes: Notes) -> tuple[Columns, str]:
@@ -155,11 +164,11 @@ def _choose_weights(columns: Columns, weights: str, source: Source, notes: Notes
 
 def _panel(
     raw: Raw,
-    ids: Future[pa.Array],
+    keys: Future[Keys],
     reader: Reader,
     weights: str,
     order: Sequence[object] | None,
-    group: str | None,
+    structure: Structure,
     origin: Origin,
     notes: Notes,
 ) -> Panel:
@@ -205,10 +214,12 @@ def _panel(
     reliability[labels < 0] = np.nan
     if columns.id is None:
         notes.add("there is no id column: examples go by their row number, from 0")
+    found = keys.result()
+    require_one_truth(found, truth, classes, raw.rows, origin)
     return Panel(
         agents=tuple(agent.name for agent in columns.agents),
         classes=classes,
-        ids=ids.result(),
+        ids=found.ids,
         truth=truth,
         labels=labels,
         confidence=confidence,
@@ -218,8 +229,10 @@ def _panel(
         fused_label=fused,
         fused_scores=fused_scores,
         columns=raw.kept,
-        group=group,
-        origin=origin,
+        group=structure.group,
+        seed_column=found.seed_column,
+        fold_column=structure.fold,
+        origin=replace(origin, n_shared_ids=found.n_shared_ids, n_shared_groups=found.n_shared_groups),
         notes=tuple(notes),
     )
 
@@ -299,32 +312,3 @@ def _argmax(scores: np.ndarray) -> np.ndarray:
     known = ~np.isnan(scores)
     best = np.where(known, scores, -np.inf).argmax(axis=-1).astype(np.int32)
     return np.where(known.any(axis=-1), best, np.int32(-1))
-
-
-def _unique(ids: pa.Array, rows: np.ndarray, origin: Origin) -> pa.Array:
-    """Return ids, integers again where a csv's texts spell them; raise SabotageError where two are the same."""
-    column, name = origin.id_column, origin.name
-    if pa.types.is_floating(ids.type):
-        ids = pc.if_else(pc.is_nan(ids), pa.scalar(None, ids.type), ids)
-    if origin.format == "csv" and pa.types.is_string(ids.type):
-        ids = pc.if_else(pc.equal(ids, ""), pa.scalar(None, ids.type), ids)
-    if ids.null_count:
-        at = rows[np.flatnonzero(pc.is_null(ids).to_numpy(zero_copy_only=False))[0]]
-        raise SabotageError(f"{column} is null in row {at} of {name}: every example needs an id, or none a column")
-    if origin.format == "csv" and pa.types.is_string(ids.type):
-        with contextlib.suppress(pa.ArrowInvalid):
-            numbers = pc.cast(ids, pa.int64())
-            if pc.all(pc.equal(pc.cast(numbers, pa.string()), ids)).as_py():  # "007" stays a text
-                ids = numbers
-    with contextlib.suppress(pa.ArrowNotImplementedError):  # some types have no order
-        if pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
-            return ids  # in order: a tenth of the time that hashing takes
-    if len(pc.unique(ids)) < len(ids):
-        counts = pc.value_counts(ids)
-        twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0]
-        places = rows[np.flatnonzero(pc.equal(ids, twice).to_numpy(zero_copy_only=False))]
-        raise SabotageError(
-            f"{column} is not unique: {twice.as_py()!r} stands in rows {listed(places, 4)} of {name}; an id names one"
-            f" example (of repeated runs take one with --where 'seed == 0', or name another column with --id)"
-        )
-    return ids

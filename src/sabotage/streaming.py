@@ -100,6 +100,7 @@ class Raw:
     ids: pa.Array
     rows: np.ndarray  # where each example stands in the table
     kept: dict[str, pa.Array]
+    elsewhere: dict[str, pa.Array]  # the watched columns of the rows of other splits; empty where there are none
 
 
 class Reader:
@@ -112,10 +113,13 @@ class Reader:
         conditions: Sequence[Condition],
         split: str | None,
         kept: Sequence[str],
+        watched: Sequence[str],
         percent: bool,
         classes: Sequence[object] | None,
     ) -> None:
         self.source, self.columns, self.conditions, self.split, self.kept = source, columns, conditions, split, kept
+        self.watched = watched if split is not None else ()
+        self._elsewhere: list[pa.RecordBatch] = []
         self.confidence_limit = 100.0 if percent else 1.0
         everyone = (*columns.agents, *columns.others)
         named = {text for agent in everyone for text in agent.scores} | {str(label) for label in classes or ()}
@@ -142,6 +146,7 @@ class Reader:
             ids=None,
             rows=np.empty(n_rows, np.int64),
             kept={},
+            elsewhere={},
         )
         ids: list[pa.Array] = []
         kept: dict[str, list[pa.Array]] = {name: [] for name in self.kept}
@@ -175,6 +180,7 @@ class Reader:
             joined(ids),
             raw.rows[:n],
             {name: joined(arrays) for name, arrays in kept.items()},
+            {name: joined([part[name] for part in self._elsewhere]) for name in self.watched if self._elsewhere},
         )
 
     # ---- rows ----
@@ -236,7 +242,11 @@ class Reader:
             values = pc.cast(batch["split"], pa.string())
             self.tally.splits.update(str(value) for value in pc.unique(values).to_pylist())
             same = _bools(pc.equal(values, self.split))
-            self.tally.other_split += int(np.count_nonzero(keep & ~same))
+            other = keep & ~same
+            n_other = int(np.count_nonzero(other))
+            self.tally.other_split += n_other
+            if n_other and self.watched:
+                self._elsewhere.append(batch.select(list(self.watched)).filter(pa.array(other)))
             keep &= same
         return keep
 
