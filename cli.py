@@ -60,6 +60,8 @@ table_options = stacked(
     click.option("--where", multiple=True, metavar="CONDITION", help="Keep rows with 'column == value'; repeatable."),
     click.option("--classes", metavar="A,B", callback=names, help="The classes, in order."),
     click.option("--group", metavar="COLUMN", help="Examples that are not independent: a subject, a film."),
+    click.option("--seed-column", metavar="COLUMN", help="Repeated runs: an id stands once for each of its values."),
+    click.option("--fold-column", metavar="COLUMN", help="Folds of a cross-validation: reliability stays in its fold."),
     click.option("--input-format", metavar="FORMAT", help="parquet, arrow or csv; by the file's name by default."),
     click.option(
         "--confidence-scale",
@@ -69,8 +71,11 @@ table_options = stacked(
         help="percent: confidences from 0 to 100.",
     ),
 )
-rule_options = stacked(
-    click.option("--rule", metavar="NAME", help="Fusion rule to replay; `sabotage rules` lists them."),
+rule_option = click.option("--rule", metavar="NAME", help="Fusion rule to replay; `sabotage rules` lists them.")
+rules_option = click.option(
+    "--rule", "rules", metavar="NAME", multiple=True, help="Fusion rule; repeatable. `sabotage rules` lists them."
+)
+score_options = stacked(
     click.option("--clip", type=float, default=1e-6, show_default=True, help="Floor of scores before a logarithm."),
     click.option("--temperature", type=float, default=1.0, show_default=True, help="Of softmax_gate."),
 )
@@ -89,14 +94,23 @@ role_options = stacked(
     ),
     click.option("--top-k", metavar="K,K", default="1,2,3", show_default=True, callback=numbers, help="Coverages."),
 )
+STATISTICS = (
+    "What shuffling may cost: balanced_accuracy, accuracy, macro_f1, log_likelihood, or top_2, top_3 ... for top-k"
+    " coverage"
+)
+statistic_option = click.option(
+    "--statistic", metavar="NAME", default="balanced_accuracy", show_default=True, help=f"{STATISTICS}."
+)
+statistics_option = click.option(
+    "--statistic",
+    "statistics",
+    metavar="NAME",
+    multiple=True,
+    default=["balanced_accuracy"],
+    show_default=True,
+    help=f"{STATISTICS}; repeatable.",
+)
 test_options = stacked(
-    click.option(
-        "--statistic",
-        metavar="NAME",
-        default="balanced_accuracy",
-        show_default=True,
-        help="What shuffling may cost: balanced_accuracy, accuracy, macro_f1, or top_2, top_3 ... for top-k coverage.",
-    ),
     click.option(
         "--scheme",
         type=click.Choice(["joint", "independent", "single"]),
@@ -105,15 +119,28 @@ test_options = stacked(
         help="What moves: whole rows of reliability, each agent's on its own, or one agent's alone.",
     ),
     click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable."),
+    click.option(
+        "--within-difficulty",
+        type=int,
+        metavar="K",
+        help="Shuffle inside K strata of the margin of the equal-weight decision only.",
+    ),
+    click.option("--derangement", is_flag=True, help="No row keeps its own reliability."),
+    click.option("--per-seed", is_flag=True, help="Shuffle each seed on its own; p is twice the median."),
+    click.option(
+        "--delta", type=float, default=0.01, show_default=True, help="The smallest gap that matters, for the verdict."
+    ),
     click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates."),
     click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result to the last bit."),
     click.option(
         "--exact/--no-exact",
         default=None,
-        help="Exact mean, sd and the gap's interval, from all pairs; up to 4e9 pairs by default.",
+        help="Sums over all pairs, whatever they take, or over a sample; by default all where that is quick.",
     ),
     click.option("--threads", type=int, help="The CPUs that this process may use, by default."),
     click.option("--engine", type=click.Choice(["core", "numba"]), help="Who runs the replicates: the same results."),
+    click.option("--dose-response", is_flag=True, help="See how much perfect reliability it takes to be noticed."),
+    click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error."),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")
 
@@ -126,6 +153,7 @@ def commands() -> None:
     \b
     sabotage validate preds.parquet          what is understood of a table
     sabotage analyze preds.parquet -o out/   everything, and a report
+    sabotage permute preds.parquet           do the reliability scores move decisions, and to what end?
     """
 
 
@@ -144,9 +172,14 @@ def validate(file: str, **table: Any) -> None:
 
 @commands.command()
 @table_options
-@rule_options
+@rule_option
+@score_options
 @role_options
+@statistic_option
 @test_options
+@click.option(
+    "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
+)
 @click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
 @json_option
 def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> None:
@@ -180,7 +213,8 @@ def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> Non
 
 @commands.command()
 @table_options
-@rule_options
+@rule_option
+@score_options
 @role_options
 @json_option
 def profile(file: str, as_json: bool, **options: Any) -> None:
@@ -205,50 +239,68 @@ def profile(file: str, as_json: bool, **options: Any) -> None:
 
 @commands.command()
 @table_options
-@rule_options
+@rules_option
+@score_options
+@statistics_option
 @test_options
+@click.option(
+    "--adjust",
+    "adjustment",
+    type=click.Choice(["holm", "bh"]),
+    default="holm",
+    show_default=True,
+    help="How the p-values of several tests are adjusted: Holm, or Benjamini and Hochberg.",
+)
+@click.option("--controls", is_flag=True, help="Run the positive and negative control, and measure the headroom.")
+@click.option("--power-for", type=float, metavar="GAP", help="Say how many examples would show this gap.")
 @json_option
-def permute(file: str, as_json: bool, **options: Any) -> None:
+def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -> None:
     """Shuffle the reliability of FILE across examples and see whether decisions suffer.
 
     \b
     sabotage permute preds.parquet --rule weighted_mean --within subject --permutations 100000
-    sabotage permute preds.parquet --scheme single
+    sabotage permute preds.parquet --scheme single --controls --power-for 0.02
+    sabotage permute preds.parquet --rule weighted_mean --rule weighted_vote --statistic accuracy
     """
     from sabotage.reports import terminal
 
-    from sabotage.audit import note_permutation, note_replay
-    from sabotage.finding import shuffling
-    from sabotage.fusion import replay
-    from sabotage.notes import Notes
-    from sabotage.permutation import permute as permute_panel
-    from sabotage.permutation import permute_each
-    from sabotage.results import to_dict_each
+    from sabotage.diagnosis import diagnose
 
     table, settings = split(options)
-    ready_options = {name: settings.pop(name) for name in ("rule", "clip", "temperature")}
     panel = read(file, settings["within"], table)
-    ready = replay(panel, **ready_options)
     if not as_json:
         terminal.print_panel(panel)
-    is_single = settings["scheme"] == "single"
     with progress_bar() as progress:
-        if is_single:
-            tests = permute_each(ready, **{k: v for k, v in settings.items() if k != "scheme"}, progress=progress)
-        else:
-            tests = {"": permute_panel(ready, **settings, progress=progress)}
-    notes = Notes(panel.notes)
-    note_replay(ready, notes)
-    for test in tests.values():
-        note_permutation(ready, test, notes)
+        diagnosis = diagnose(panel, **settings, progress=progress)
+    beside = settings["controls"] or settings["dose_response"]
+    found = diagnosis.to_dict(beside, power_for)
     if as_json:
-        print_json((to_dict_each(tests) if is_single else tests[""].to_dict()) | {"notes": list(notes)})
-        return
-    sentences = [shuffling(panel, ready.rule.name, test) for test in tests.values()]
-    if is_single:
-        terminal.print_single(tests, sentences, list(notes))
+        print_json(found)
     else:
-        terminal.print_permutation(tests[""], sentences[0], list(notes))
+        terminal.print_diagnosis(diagnosis, power_for)
+
+
+@commands.command()
+@click.argument("scenario")
+@click.option("-n", "n", type=int, default=2000, show_default=True, help="Examples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same panel.")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Parquet file to write.")
+def simulate(scenario: str, n: int, seed: int, output: str) -> None:
+    """Draw a panel whose roles and verdict are known, and write it.
+
+    SCENARIO is aligned, uninformative, overconfident-agent, colluding-agents, missing-modality, grouped or easy.
+
+    \b
+    sabotage simulate aligned -n 2000 --seed 1 -o panel.parquet
+    """
+    from sabotage.reports import terminal
+
+    from sabotage.simulation import SCENARIOS
+    from sabotage.simulation import simulate as draw
+
+    panel = draw(scenario, n, seed)
+    panel.to_parquet(output)
+    terminal.print_scenario(SCENARIOS[scenario], n, output)
 
 
 @commands.command()
@@ -311,6 +363,8 @@ TABLE_NAMES = (
     "where",
     "classes",
     "group",
+    "seed_column",
+    "fold_column",
     "input_format",
     "confidence_scale",
 )

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from sabotage.audit import Audit
 from sabotage.errors import printable
-from sabotage.finding import p_text, percent
 from sabotage.results import Permutation
 from sabotage.roles import ROLES
+from sabotage.saying import p_text, percent, what_was_not_shown
 
 
 def report_page(audit: Audit) -> str:
@@ -22,7 +22,8 @@ def report_page(audit: Audit) -> str:
         drawn.append(("Permutation test", _svg(figures.permutation_null, audit, 2.1)))
     if any(profile.n_confidence for profile in audit.agents):
         drawn.append(("Calibration", _svg(figures.reliability_diagram, audit, 2.6)))
-    return _render("report.html", audit=audit, data=audit.to_dict(), figures=drawn, roles=ROLES)
+    limit = None if audit.permutation is None else what_was_not_shown(audit.permutation)
+    return _render("report.html", audit=audit, data=audit.to_dict(), figures=drawn, roles=ROLES, limit=limit)
 
 
 def audit_card(audit: Audit) -> str:
@@ -32,7 +33,7 @@ def audit_card(audit: Audit) -> str:
 
 def permutation_card(permutation: Permutation) -> str:
     """Return a notebook's view of a permutation test."""
-    sentences = [repr(permutation)]
+    sentences = [repr(permutation), permutation.verdict.evidence + ".", what_was_not_shown(permutation)]
     return _render("card.html", title="Permutation test", sentences=sentences, audit=None, roles=ROLES)
 
 

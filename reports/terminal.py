@@ -1,6 +1,6 @@
 """What the commands print: plain text in a pipe, a little colour on a terminal, 80 columns wide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,13 +8,19 @@ from rich.table import Table
 from sabotage.reports.writing import FILES
 
 from sabotage.audit import Audit
+from sabotage.controls import Controls, DoseResponse
+from sabotage.diagnosis import Diagnosis
 from sabotage.errors import printable
-from sabotage.finding import p_text, percent, points
+from sabotage.headroom import Headroom
+from sabotage.intervals import Estimate
 from sabotage.moments import Moments
 from sabotage.panel import Panel
 from sabotage.profiles import Profile
 from sabotage.results import Permutation
 from sabotage.rules import Rule
+from sabotage.saying import amount, p_text, percent, what_was_not_shown
+from sabotage.simulation import Scenario
+from sabotage.verdicts import VISIBLE_SHARE
 
 WIDTH = 80
 MOST_NOTES = 3
@@ -29,7 +35,6 @@ QUALITY = (
     },
     {
         "auroc_confidence": "AUROC conf.",
-        "auroc_reliability": "AUROC reliab.",
         "aurc": "AURC",
         "saboteur_lift": "lift",
     },
@@ -80,6 +85,8 @@ def print_audit(audit: Audit) -> None:
     )
     if audit.permutation is not None:
         out.print(_permutation_line(audit.permutation))
+        out.print(safe(what_was_not_shown(audit.permutation)))
+    _print_context(out, audit.controls, audit.headroom, audit.dose_response)
     _print_notes(out, audit.notes)
 
 
@@ -91,79 +98,174 @@ def print_profiles(audit: Audit) -> None:
     for headings in QUALITY:
         out.print()
         out.print(_quality_table(audit.agents, headings))
-    if audit.routing_auroc is not None:
+    out.print()
+    out.print(_alignment_table(audit))
+    out.print("reliability against being right; accuracy of all, and of the most reliable 80 and 50 %")
+    routing = audit.routing
+    if routing.auroc is not None:
         out.print(
-            f"routing AUROC {number(audit.routing_auroc)} over the {audit.n_routing:,} examples with a right and a"
-            f" wrong agent"
+            f"routing AUROC {number(routing.auroc.value)}{_short_span(routing.auroc)} over the {routing.n:,} examples"
+            f" with a right and a wrong agent"
         )
     _print_notes(out, audit.notes)
 
 
-def print_permutation(permutation: Permutation, sentence: str, notes: Sequence[str]) -> None:
-    """Print what shuffling changed, and the numbers behind it."""
+def print_diagnosis(diagnosis: Diagnosis, power_for: float | None = None) -> None:
+    """Print what was found and what was not shown, and the numbers behind it."""
     out = console()
     out.print()
-    out.print(safe(sentence))
+    tests = diagnosis.tests
+    for found, limit in zip(diagnosis.findings, diagnosis.limits, strict=True):
+        out.print(safe(found))
+        out.print(safe(limit))
     out.print()
+    if len(tests) == 1:
+        out.print(_permutation_grid(tests[0], power_for))
+    else:
+        _print_tests(out, tests, power_for)
+    each = len(tests) // len(diagnosis.contexts)
+    for place, context in enumerate(diagnosis.contexts):
+        test = tests[place * each]
+        if len(diagnosis.contexts) > 1 and (context.controls or context.headroom or context.dose_response):
+            out.print(f"\n{safe(test.rule)}, {test.measure}")
+        _print_context(out, context.controls, context.headroom, context.dose_response)
+    for note in diagnosis.notes:
+        out.print(f"[dim]note: {safe(note)}[/dim]")
+
+
+def _permutation_grid(test: Permutation, power_for: float | None) -> Table:
+    grid = _grid()
+    moments, statistic = test.moments, test.statistic
+    grid.add_row("verdict", f"[bold]{test.verdict.word}[/bold]: {safe(test.verdict.evidence)}")
+    grid.add_row("exchanged", safe(test.exchanged))
+    contested = f"{test.n_contested:,} contested"
+    if test.contested_weight is not None:
+        contested += f", which bound the gap by {amount(test.contested_weight, statistic)}"
+    unit = "id" if test.seeds and not test.per_seed else "example"
+    grid.add_row("", f"{_plural(test.n_units, unit)}, {test.n_usable:,} usable, {contested}")
+    grid.add_row("", f"{_plural(test.n_blocks, 'block')}, smallest p {p_text(test.smallest_p)}")
+    grid.add_row("replicates", f"{test.n_permutations:,}")
+    grid.add_row(test.measure, f"{test.clean:.4f} as observed")
+    spread = f", sd {test.broken_sd:.4f}" if test.broken_sd is not None else ""
+    grid.add_row("", f"{test.broken_mean:.4f} shuffled{spread}")
+    if moments is not None and moments.exact_mean is not None:
+        exact = f", sd {moments.exact_sd:.4f}" if moments.exact_sd is not None else ""
+        grid.add_row("", f"{moments.exact_mean:.4f} exact mean over all permutations{exact}")
+    grid.add_row("", f"{test.uniform_weights:.4f} with every reliability 1{_against(test)}")
+    error = f", Monte Carlo error {test.monte_carlo_error:.2g}" if test.monte_carlo_error is not None else ""
+    grid.add_row("gap", f"{test.gap:+.4f}{error}")
+    if moments is not None:
+        grid.add_row("", f"{moments.gap_u:+.4f} when each takes another's{_interval(moments)}")
+        if moments.smallest_visible_gap is not None:
+            grid.add_row("", f"{moments.smallest_visible_gap:.4f} would be seen {VISIBLE_SHARE}")
+    if power_for is not None:
+        needed = test.examples_needed(power_for)
+        grid.add_row("", f"{power_for:g} needs {'-' if needed is None else _plural(needed, unit)}")
+    grid.add_row("p", f"{p_text(test.p_value)} one-sided, {p_text(test.p_value_two_sided)} two-sided")
+    if test.z is not None and test.p_normal is not None:
+        grid.add_row("", f"z {test.z:+.2f}, one-sided p {p_text(test.p_normal)} if normal: an approximation")
+    grid.add_row("flip rate", f"{percent(test.flip_rate, 2)} of all decisions, mean over replicates")
+    for seed in test.seeds:
+        p = f"p {p_text(seed.p_value)}, two-sided {p_text(seed.p_value_two_sided)}"
+        grid.add_row(f"seed {safe(seed.seed)}", f"{seed.clean:.4f} as observed, gap {seed.gap:+.4f}, {p}")
+    return grid
+
+
+def _print_tests(out: Console, tests: Sequence[Permutation], power_for: float | None) -> None:
+    """Print several tests, one row each."""
+    rows = []
+    for test in tests:
+        interval = None if test.moments is None else test.moments.gap_interval
+        span = "-" if interval is None else f"[{interval[0]:+.3f}, {interval[1]:+.3f}]"
+        gap = test.gap if test.moments is None else test.moments.gap_u
+        adjusted = p_text(test.p_two_sided_adjusted or test.p_value_two_sided)
+        needed = () if power_for is None else (str(test.examples_needed(power_for) or "-"),)
+        cells = (f"{gap:+.4f}", span, p_text(test.p_value_two_sided), adjusted, test.verdict.word, *needed)
+        rows.append((test.agent or f"{test.rule} {test.statistic}", *cells))
+    how = {"holm": "Holm", "bh": "B.-H."}.get(tests[0].adjustment or "", "adj.")
+    extra = () if power_for is None else (f"n for {power_for:g}",)
+    by = "agent" if tests[0].agent is not None else "rule, statistic"
+    out.print(_agent_table(("gap", "95 % interval", "p", how, "verdict", *extra), rows, by))
+    first = tests[0]
+    out.print(
+        f"{safe(first.exchanged.replace(first.agent, 'one agent') if first.agent else first.exchanged)};"
+        f" {_plural(first.n_blocks, 'block')}, {first.n_permutations:,} replicates each, two-sided p; {first.measure}"
+        f" {first.clean:.4f} as observed"
+    )
+
+
+def _print_context(
+    out: Console, controls: Controls | None, headroom: Headroom | None, doses: DoseResponse | None
+) -> None:
+    """Print what stands beside a test."""
+    grid = _grid()
+    if controls is not None:
+        for name, control in (("positive", controls.positive), ("negative", controls.negative)):
+            gap = control.gap if control.gap_u is None else control.gap_u
+            span = _brackets(control.gap_interval)
+            flips = percent(control.flip_rate)
+            grid.add_row(f"{name} control", f"gap {gap:+.4f}{span}, p {p_text(control.p_value)}, {flips} flip")
+        if controls.can_respond is False:
+            grid.add_row("", "this rule cannot respond")
+    if headroom is not None:
+        room, captured = headroom.headroom, headroom.captured
+        chance = f"{headroom.oracle_if_independent:.4f} if errors were independent"
+        oracle = f"oracle {headroom.oracle:.4f} ({chance}) less {headroom.weightless:.4f} with equal weights"
+        grid.add_row("headroom", f"{room.value:+.4f}{_brackets(room.interval)}: {oracle}")
+        if captured is not None:
+            low, high = captured.interval or (None, None)
+            span = "" if low is None or high is None else f" [{percent(low)}, {percent(high)}]"
+            grid.add_row("", f"{percent(captured.value)}{span} of it captured")
+    if doses is not None:
+        for dose in doses.doses:
+            of = doses.n_draws if dose.share else 1
+            grid.add_row(f"dose {dose.share:.1f}", f"gap {dose.gap:+.4f}, seen in {percent(dose.seen, 0)} of {of}")
+        first = "never" if doses.first_seen is None else f"at {doses.first_seen:.1f}"
+        grid.add_row("first seen", f"{first} (p <= .05 in 80 % of the draws, {doses.n_permutations:,} replicates each)")
+    if grid.row_count:
+        out.print(grid)
+
+
+def _grid() -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
-    within = ", ".join(("availability pattern", *permutation.within))
-    moved = {"joint": "whole rows", "independent": "each agent on its own"}.get(
-        permutation.scheme, f"{permutation.agent} alone"
-    )
-    blocks = f"{permutation.n_blocks:,} block{'' if permutation.n_blocks == 1 else 's'}"
-    grid.add_row("scheme", safe(f"{permutation.scheme} ({moved}), inside {within}: {blocks}"))
-    grid.add_row("replicates", f"{permutation.n_permutations:,}")
-    grid.add_row(permutation.measure, f"{permutation.clean:.4f} as observed")
-    spread = f", sd {permutation.broken_sd:.4f}" if permutation.broken_sd is not None else ""
-    grid.add_row("", f"{permutation.broken_mean:.4f} shuffled{spread}")
-    grid.add_row("", f"{permutation.uniform_weights:.4f} with every reliability 1")
-    error = (
-        f", Monte Carlo error {permutation.monte_carlo_error:.2g}" if permutation.monte_carlo_error is not None else ""
-    )
-    moments = permutation.moments
-    if moments is not None:
-        grid.add_row("", f"{moments.exact_mean:.4f} exact mean over all permutations, sd {moments.exact_sd:.4f}")
-    grid.add_row("gap", f"{permutation.gap:+.4f}{error}")
-    if moments is not None:
-        grid.add_row("", f"{moments.gap_u:+.4f} when each takes another's{_interval(moments)}")
-    grid.add_row("p", f"{p_text(permutation.p_value)} one-sided, {p_text(permutation.p_value_two_sided)} two-sided")
-    grid.add_row("flip rate", f"{percent(permutation.flip_rate, 2)} of all decisions, mean over replicates")
-    out.print(grid)
-    for note in notes:
-        out.print(f"[dim]note: {safe(note)}[/dim]")
+    return grid
 
 
-def print_single(permutations: Mapping[str, Permutation], sentences: Sequence[str], notes: Sequence[str]) -> None:
-    """Print what shuffling each agent's reliability alone changed, one row an agent."""
-    out = console()
-    out.print()
-    for sentence in sentences:
-        out.print(safe(sentence))
-    out.print()
-    rows = []
-    for agent, test in permutations.items():
-        interval = None if test.moments is None else test.moments.gap_interval
-        span = "-" if interval is None else f"[{interval[0]:+.4f}, {interval[1]:+.4f}]"
-        flips = percent(test.flip_rate, 2)
-        rows.append((agent, f"{test.gap:+.4f}", span, p_text(test.p_value), p_text(test.p_value_two_sided), flips))
-    out.print(_agent_table(("gap", "95 % interval", "p", "p two-sided", "flips"), rows))
-    first = next(iter(permutations.values()))
-    blocks = f"{first.n_blocks:,} block{'' if first.n_blocks == 1 else 's'}"
-    out.print(
-        f"single, {blocks}, {first.n_permutations:,} replicates each: {first.measure} {first.clean:.4f} as observed"
-    )
-    for note in notes:
-        out.print(f"[dim]note: {safe(note)}[/dim]")
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _brackets(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" [{interval[0]:+.4f}, {interval[1]:+.4f}]"
+
+
+def _against(test: Permutation) -> str:
+    beside = test.against_weightless
+    return "" if beside is None else f"; the rule is {beside.value:+.4f}{_brackets(beside.interval)} from it"
 
 
 def _interval(moments: Moments) -> str:
-    clusters = f"over {moments.n_clusters:,} clusters"
+    sampled = "" if moments.n_donors is None else f", from {_plural(moments.n_donors, 'donor')} each"
+    clusters = f"over {_plural(moments.n_clusters, 'cluster')}{sampled}"
     if moments.gap_interval is None:
         return f", no interval {clusters}"
     low, high = moments.gap_interval
     return f", 95 % interval [{low:+.4f}, {high:+.4f}] {clusters}"
+
+
+def print_scenario(scenario: Scenario, n: int, path: str) -> None:
+    """Say what was simulated, and where it stands."""
+    out = console()
+    grid = _grid()
+    grid.add_row("scenario", f"{scenario.name}: {scenario.summary}")
+    grid.add_row("roles", scenario.roles)
+    grid.add_row("verdict", f"{scenario.verdict}, in a large sample")
+    for name, value in scenario.parameters.items():
+        grid.add_row(name, safe(value))
+    grid.add_row("written", safe(f"{path}, {_plural(n, 'example')}"))
+    out.print(grid)
 
 
 def print_rules(rules: Sequence[Rule]) -> None:
@@ -192,15 +294,31 @@ def _role_table(audit: Audit) -> Table:
     return _agent_table(headings, rows)
 
 
+def _alignment_table(audit: Audit) -> Table:
+    """Show how reliability goes with being right, and what withholding the least reliable gains."""
+    rows = []
+    for own in audit.alignment:
+        gain = {point.withheld: point.accuracy for point in own.gain}
+        auroc = "-" if own.auroc is None else f"{own.auroc.value:.3f}{_short_span(own.auroc)}"
+        biserial = "-" if own.point_biserial is None else f"{own.point_biserial.value:.3f}"
+        kept = tuple(percent(gain[share]) if share in gain else "-" for share in (0.0, 0.2, 0.5))
+        rows.append((own.agent, auroc, number(own.spearman), biserial, *kept))
+    return _agent_table(("AUROC of reliab.", "Spearman", "biserial", "all", "80 %", "50 %"), rows)
+
+
+def _short_span(estimate: Estimate) -> str:
+    return "" if estimate.interval is None else f" [{estimate.interval[0]:.3f}, {estimate.interval[1]:.3f}]"
+
+
 def _quality_table(profiles: Sequence[Profile], headings: dict[str, str]) -> Table:
     rows = [(profile.agent, *(number(getattr(profile, name)) for name in headings)) for profile in profiles]
     return _agent_table(tuple(headings.values()), rows)
 
 
-def _agent_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _agent_table(headings: Sequence[str], rows: Sequence[Sequence[str]], by: str = "agent") -> Table:
     """Make a table of one row an agent, whose numbers are never cut and whose names are, at the end."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    table.add_column("agent", no_wrap=True, overflow="ellipsis", min_width=10, max_width=24)
+    table.add_column(by, no_wrap=True, overflow="ellipsis", min_width=10, max_width=24)
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, *cells in rows:
@@ -208,15 +326,12 @@ def _agent_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Tabl
     return table
 
 
-def _permutation_line(permutation: Permutation) -> str:
-    blocks = f"{permutation.n_blocks:,} block{'' if permutation.n_blocks == 1 else 's'}"
-    spread = f" (sd {permutation.broken_sd:.4f})" if permutation.broken_sd is not None else ""
-    interval = None if permutation.moments is None else permutation.moments.gap_interval
-    span = "" if interval is None else f", 95 % interval of the loss [{interval[0]:+.4f}, {interval[1]:+.4f}]"
+def _permutation_line(test: Permutation) -> str:
+    spread = f" (sd {test.broken_sd:.4f})" if test.broken_sd is not None else ""
     return (
-        f"permutation ({permutation.scheme}, {blocks}, {permutation.n_permutations:,} replicates): clean"
-        f" {permutation.clean:.4f}, broken {permutation.broken_mean:.4f}{spread}, gap {points(permutation.gap, 2)}"
-        f" {'lost' if permutation.gap >= 0 else 'gained'}{span}, weightless {permutation.uniform_weights:.4f}"
+        f"permutation ({test.scheme}, {_plural(test.n_blocks, 'block')}, {test.n_permutations:,} replicates): clean"
+        f" {test.clean:.4f}, broken {test.broken_mean:.4f}{spread}, weightless {test.uniform_weights:.4f}; verdict"
+        f" {test.verdict.word}"
     )
 
 
@@ -224,4 +339,5 @@ def _print_notes(out: Console, notes: Sequence[str]) -> None:
     for note in notes[:MOST_NOTES]:
         out.print(f"[dim]note: {safe(note)}[/dim]")
     if len(notes) > MOST_NOTES:
-        out.print(f"[dim]and {len(notes) - MOST_NOTES} more notes, in audit.json and in the report[/dim]")
+        more = _plural(len(notes) - MOST_NOTES, "more note")
+        out.print(f"[dim]and {more}, in audit.json and in the report[/dim]")

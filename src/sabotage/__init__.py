@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sabotage.agents import Agent, Emissions, EstimatorAgent, RecordedAgent
     from sabotage.audit import Audit, analyze
+    from sabotage.controls import measure_dose_response, run_controls
+    from sabotage.diagnosis import Diagnosis, diagnose
     from sabotage.errors import SabotageError, SabotageWarning
     from sabotage.fusion import Decision, fuse, recorded, replay
+    from sabotage.headroom import measure_headroom
     from sabotage.panel import Panel
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
     from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
+    from sabotage.simulation import simulate
 
 # Names are imported when they are asked for: `sabotage --help` has no time for numpy.
 _HOME = {
     "Agent": "agents",
     "Audit": "audit",
     "Decision": "fusion",
+    "Diagnosis": "diagnosis",
     "Emissions": "agents",
     "EstimatorAgent": "agents",
     "Panel": "panel",
@@ -29,17 +34,23 @@ _HOME = {
     "SabotageWarning": "errors",
     "analyze": "audit",
     "assign_roles": "roles",
+    "diagnose": "diagnosis",
     "fuse": "fusion",
+    "measure_dose_response": "controls",
+    "measure_headroom": "headroom",
     "permute": "permutation",
     "permute_each": "permutation",
     "read_panel": "reading",
     "recorded": "fusion",
     "replay": "fusion",
+    "run_controls": "controls",
+    "simulate": "simulation",
 }
 __all__ = [
     "Agent",
     "Audit",
     "Decision",
+    "Diagnosis",
     "Emissions",
     "EstimatorAgent",
     "Panel",
@@ -50,12 +61,17 @@ __all__ = [
     "SabotageWarning",
     "analyze",
     "assign_roles",
+    "diagnose",
     "fuse",
+    "measure_dose_response",
+    "measure_headroom",
     "permute",
     "permute_each",
     "read_panel",
     "recorded",
     "replay",
+    "run_controls",
+    "simulate",
 ]
 
 

@@ -11,17 +11,28 @@ import numpy as np
 
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
+from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
+from sabotage.controls import Controls, DoseResponse, measure_dose_response, run_controls
 from sabotage.errors import SabotageError
 from sabotage.files import sha256
 from sabotage.finding import find
-from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
-from sabotage.intervals import FEWEST_CLUSTERS
+from sabotage.fusion import CLIP, TEMPERATURE, Decision, recorded, replay
+from sabotage.headroom import Headroom, measure_headroom
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress, permute
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
+from sabotage.remarks import (
+    note_agreement,
+    note_controls,
+    note_headroom,
+    note_leaks,
+    note_permutation,
+    note_replay,
+)
 from sabotage.results import Permutation
 from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
+from sabotage.verdicts import DELTA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +80,9 @@ class Audit:
     """What `analyze` found.
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
-    `bounds`, `totals`, `permutation` and `agreement` are small frozen objects; `finding` is three sentences; `notes`
-    are warnings and the reason of every null.
+    `bounds`, `totals`, `routing`, `alignment` (one an agent), `agreement`, `permutation`, `controls`, `headroom` and
+    `dose_response` are small frozen objects; `finding` is three sentences; `notes` are warnings and the reason of every
+    null.
     """
 
     panel: Panel
@@ -81,10 +93,13 @@ class Audit:
     agents: tuple[Profile, ...]
     role_table: Roles
     totals: SabotageTotals
-    routing_auroc: float | None
-    n_routing: int
+    routing: Routing
+    alignment: tuple[Alignment, ...]
     agreement: PanelAgreement
     permutation: Permutation | None
+    controls: Controls | None
+    headroom: Headroom | None
+    dose_response: DoseResponse | None
     finding: tuple[str, ...]
     notes: tuple[str, ...]
     sha256: str | None
@@ -132,10 +147,17 @@ class Audit:
             "finding": list(self.finding),
             "notes": list(self.notes),
             "between_agents": {
-                "routing_auroc": self.routing_auroc,
-                "n_routing": self.n_routing,
+                "routing_auroc": None if self.routing.auroc is None else self.routing.auroc.value,
+                "n_routing": self.routing.n,
                 **asdict(self.agreement),
             },
+            "alignment": {
+                "agents": {own.agent: own.to_dict() for own in self.alignment},
+                "routing": asdict(self.routing),
+            },
+            "controls": None if self.controls is None else self.controls.to_dict(),
+            "headroom": None if self.headroom is None else asdict(self.headroom),
+            "dose_response": None if self.dose_response is None else self.dose_response.to_dict(),
         }
 
     def to_json(self) -> str:
@@ -167,16 +189,23 @@ def analyze(
     statistic: str = "balanced_accuracy",
     scheme: str = "joint",
     within: Sequence[str] = (),
+    within_difficulty: int | None = None,
+    derangement: bool = False,
+    per_seed: bool = False,
+    delta: float = DELTA,
     n_permutations: int = 10_000,
     seed: int = 0,
     exact: bool | None = None,
+    controls: bool = True,
+    dose_response: bool = False,
+    strict: bool = False,
     clip: float = CLIP,
     temperature: float = TEMPERATURE,
     threads: int | None = None,
     engine: str | None = None,
     progress: Progress | None = None,
 ) -> Audit:
-    """Audit a panel: decisions, roles, profiles, bounds and the permutation test.
+    """Audit a panel: decisions, roles, profiles, bounds, and what the reliability scores do.
 
     Parameters
     ----------
@@ -188,16 +217,23 @@ def analyze(
     threshold : float or str
         Confidence from which misleading is sabotage; "q0.9" is each agent's own quantile.
     top_k : sequence of int
-    statistic, scheme, within, n_permutations, seed, exact, threads, engine, progress
+    statistic, scheme, within, within_difficulty, derangement, per_seed, delta, n_permutations, seed, exact, threads, \
+engine, progress
         Of the permutation test, see `sabotage.permute`; 0 permutations leave it out. Scheme "single" makes a test for
         each agent, not one for the panel: `sabotage.permute_each`.
+    controls, dose_response : bool
+        Whether to run the test with the best reliability there could be and with none, and with more and more of the
+        best; see `sabotage.run_controls` and `sabotage.measure_dose_response`.
+    strict : bool
+        Whether a sign that the truth went into the scores is an error instead of a warning.
     clip, temperature : float
         Of the rules that take them.
 
     Raises
     ------
     SabotageError
-        For an option that is unknown or out of range, or a rule that the panel cannot feed.
+        For an option that is unknown or out of range, a rule that the panel cannot feed, or with `strict` a sign that
+        the truth went into the scores.
     """
     if decision not in (None, "recorded", "replayed"):
         raise SabotageError(f"decision must be recorded or replayed: found {decision!r}")
@@ -209,6 +245,7 @@ def analyze(
             "scheme single makes one test for each agent: sabotage permute --scheme single, in Python permute_each"
         )
     notes = Notes(panel.notes)
+    note_leaks(panel, strict, notes)
     digest = None
     if panel.origin.path is not None:
         try:
@@ -230,28 +267,40 @@ def analyze(
     profiles = profile_agents(panel, roles, ks, notes)
     bounds = measure_bounds(panel, decided)
     totals = count_sabotage(panel, roles)
-    routing, n_routing = scoring.routing_auroc(panel.labels == panel.truth[:, None], panel.spoke, panel.reliability)
-    if routing is None:
+    routing, alignment = measure_routing(panel), measure_alignment(panel, notes)
+    if routing.auroc is None:
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
+    permutation, control, headroom, doses = None, None, None, None
     if n_permutations and ready.overflow is None:
-        permutation = permute(
-            ready,
-            statistic=statistic,
-            scheme=scheme,
-            within=within,
-            n_permutations=n_permutations,
-            seed=seed,
-            exact=exact,
-            threads=threads,
-            engine=engine,
-            progress=progress,
-        )
+        options: dict[str, Any] = {
+            "statistic": statistic,
+            "scheme": scheme,
+            "within": within,
+            "within_difficulty": within_difficulty,
+            "derangement": derangement,
+            "per_seed": per_seed,
+            "n_permutations": n_permutations,
+            "seed": seed,
+            "threads": threads,
+            "engine": engine,
+        }
+        permutation = permute(ready, **options, delta=delta, exact=exact, progress=progress)
         note_permutation(ready, permutation, notes)
+        headroom = measure_headroom(ready, statistic)
+        note_headroom(headroom, notes)
+        if controls:
+            control = run_controls(ready, delta=delta, **options)
+            note_controls(control, permutation, notes)
+        if dose_response:
+            doses = measure_dose_response(ready, **options, progress=progress)
     else:
-        permutation = None
-        notes.add(f"permutation is null: {ready.overflow or '0 permutations were asked for'}")
-    _note_agreement(agreement, notes)
+        notes.add(f"permutation, controls and headroom are null: {ready.overflow or '0 permutations were asked for'}")
+    if not controls:
+        notes.add("controls is null: they were not asked for")
+    if not dose_response:
+        notes.add("dose_response is null: it was not asked for")
+    note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,
         "weights": panel.weights,
@@ -261,15 +310,24 @@ def analyze(
         "statistic": statistic,
         "scheme": scheme,
         "within": list(within),
+        "within_difficulty": within_difficulty,
+        "derangement": derangement,
+        "per_seed": per_seed,
+        "delta": float(delta),
         "n_permutations": index(n_permutations),
         "seed": index(seed),
         "exact": exact,
+        "controls": controls,
+        "dose_response": dose_response,
+        "strict": strict,
         "clip": float(clip),
         "temperature": float(temperature),
         "bins": scoring.BINS,
         "agents": list(panel.agents),
         "classes": [str(label) for label in panel.classes],
         "group": panel.group,
+        "seed_column": panel.seed_column,
+        "fold_column": panel.fold_column,
         "id": panel.origin.id_column,
         "truth": panel.origin.truth_column,
         "fused_label": panel.origin.fused_column,
@@ -287,10 +345,13 @@ def analyze(
         agents=profiles,
         role_table=roles,
         totals=totals,
-        routing_auroc=routing,
-        n_routing=n_routing,
+        routing=routing,
+        alignment=alignment,
         agreement=agreement,
         permutation=permutation,
+        controls=control,
+        headroom=headroom,
+        dose_response=doses,
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
         sha256=digest,
@@ -363,70 +424,3 @@ def count_sabotage(panel: Panel, roles: Roles) -> SabotageTotals:
         n_recoverable=int(roles.recoverable.any(axis=1).sum()),
         n_pivotal=int((saboteur & (roles.pivotal == 1)).any(axis=1).sum()),
     )
-
-
-def note_replay(ready: Replay, notes: Notes) -> None:
-    """Say what the replay had to do without: scores, reliabilities, weights, anybody."""
-    panel, rule = ready.panel, ready.rule
-    for m, agent in enumerate(panel.agents):
-        silent = int(np.count_nonzero(panel.spoke[:, m] & (ready.spoken[:, m] < 0)))
-        if silent:
-            notes.add(
-                f"{agent} has a label and nothing that {rule.name} could use on {silent:,} examples: it is silent there"
-                f" for the fusion"
-            )
-    if rule.uses_reliability:
-        unknown = (ready.spoken >= 0) & np.isnan(panel.reliability)
-        for m, agent in enumerate(panel.agents):
-            if unknown[:, m].any():
-                notes.add(
-                    f"{agent} speaks without a {panel.weights} on {int(unknown[:, m].sum()):,} examples: it weighs 0"
-                )
-        if rule.weight == "reliability":
-            total = np.where(ready.spoken >= 0, np.nan_to_num(panel.reliability), 0).sum(axis=1)
-            equal = int(np.count_nonzero((total == 0) & (ready.spoken >= 0).any(axis=1)))
-            if equal:
-                notes.add(f"on {equal:,} examples the weights sum to 0: the agents that speak weigh 1 each")
-    abstained = int(np.count_nonzero(ready.decision.labels < 0))
-    if abstained:
-        notes.add(f"nobody speaks on {abstained:,} examples: {rule.name} abstains, which counts as wrong")
-
-
-def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> None:
-    """Say what the permutation test takes for granted, and what it does not give."""
-    panel = ready.panel
-    if not ready.rule.uses_reliability:
-        notes.add(f"{ready.rule.name} takes no reliability: no shuffle of it can change a decision")
-    if panel.group is not None and panel.group not in permutation.within:
-        notes.add(
-            f"p takes the examples of one {panel.group} to be exchangeable with those of another; --within"
-            f" {panel.group} moves reliability inside each alone"
-        )
-    if permutation.broken_sd is None:
-        notes.add("one replicate has no spread: broken_sd and monte_carlo_error are null")
-    if permutation.n_blocks == panel.n_examples:
-        notes.add("every block holds one example: reliability had nowhere to go")
-    if permutation.moments is None:
-        notes.add(
-            f"exact_mean, exact_sd, gap_u, gap_se, gap_interval and n_clusters are null: {permutation.why_no_moments}"
-        )
-    elif permutation.moments.gap_interval is None:
-        notes.add(
-            f"gap_interval is null: {permutation.moments.n_clusters} clusters are too few, {FEWEST_CLUSTERS} are needed"
-        )
-        if permutation.moments.gap_se is None:
-            notes.add("gap_se is null: one cluster has no spread")
-    notes.add("verdict is null: this version does not give one")
-
-
-def _note_agreement(agreement: PanelAgreement, notes: Notes) -> None:
-    for pair in agreement.pairs:
-        nulls = [name for name in ("cohen_kappa", "q_statistic") if getattr(pair, name) is None]
-        if not pair.n:
-            notes.add(f"{pair.first} and {pair.second} never speak together: their agreement is null")
-        elif nulls:
-            notes.add(f"{pair.first} and {pair.second}: {' and '.join(nulls)} is null, its denominator is 0")
-    if agreement.fleiss_kappa is None:
-        notes.add("fleiss_kappa is null: it needs examples on which two or more agents all speak, and two labels")
-    if agreement.krippendorff_alpha is None:
-        notes.add("krippendorff_alpha is null: it needs examples on which two agents speak, and two labels")

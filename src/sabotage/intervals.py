@@ -19,7 +19,7 @@ class Estimate:
     se : float or None
         None where there is one cluster only.
     interval : tuple of float, or None
-        value +- t(G - 1, .975) se; None for fewer than 10 clusters.
+        value +- t(G - 1, .975) se; None for fewer than 10 clusters, and where its owner says why.
     n_clusters : int
     """
 
@@ -30,10 +30,13 @@ class Estimate:
 
 
 def clusters(panel: Panel) -> np.ndarray | None:
-    """Return the cluster of each example (n,), from 0, the nulls being one together; None where no group is named."""
-    if panel.group is None:
-        return None
-    return np.unique(panel.codes(panel.group), return_inverse=True)[1]
+    """Return the cluster of each example (n,), from 0: its group, or its id where ids repeat over seeds.
+
+    The nulls of a group are one together; None where each example is on its own.
+    """
+    if panel.group is not None:
+        return np.unique(panel.codes(panel.group), return_inverse=True)[1]
+    return panel.units if panel.runs.any() else None
 
 
 def estimate(value: float, influence: np.ndarray, groups: np.ndarray | None) -> Estimate:

@@ -103,8 +103,10 @@ def terms(plan: Plan, sums: PairSums, worth: np.ndarray, class_weights: np.ndarr
         usual = (np.bincount(plan.truth, gain, len(class_weights)) / np.maximum(n_true, 1))[plan.truth]
     else:
         usual = np.full(len(gain), gain.mean())
+    given = sums.columns - sums.usual
+    given[np.abs(given) <= 1e-12 * sums.usual] = 0.0  # what sums lose to rounding where nothing moves
     influence = np.empty(len(gain))
-    influence[plan.order] = weight * (gain - usual) - (sums.columns - sums.usual) / n_donors
+    influence[plan.order] = weight * (gain - usual) - given / n_donors
     return Terms(
         mean, max(variance, 0.0), float((weight * gain).sum()), influence, sums.is_complete, int(n_donors.max())
     )

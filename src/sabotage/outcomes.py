@@ -31,6 +31,7 @@ class Settings:
     n_permutations: int
     seed: int
     exact: bool | None
+    interval: bool
     threads: int | None
     engine: str | None
 
@@ -146,6 +147,8 @@ def _clean(run: Run) -> float:
 def _why_no_sums(trial: Trial, settings: Settings) -> str | None:
     if not trial.runs[0].measure.is_sum:
         return NO_SUM
+    if not settings.interval:
+        return "no interval was asked for"
     return NOT_SHOWN if settings.scheme == "independent" else None
 
 

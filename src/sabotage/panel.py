@@ -215,6 +215,13 @@ class Panel:
         """Number the ids: ndarray of shape (n,), int64, from 0 in order of appearance."""
         return self.ids.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
+    @cached_property
+    def runs(self) -> np.ndarray:
+        """Number the seeds: ndarray of shape (n,), int64, from 0; all 0 where no seed column is named."""
+        if self.seed_column is None:
+            return np.zeros(self.n_examples, np.int64)
+        return np.unique(self.codes(self.seed_column), return_inverse=True)[1]
+
     def codes(self, name: str) -> np.ndarray:
         """Number the values of a kept column: ndarray of shape (n,), int64, 0 for a null."""
         indices = self.column(name).dictionary_encode().indices.to_numpy(zero_copy_only=False)

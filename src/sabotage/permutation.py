@@ -6,15 +6,17 @@ from operator import index
 
 import numpy as np
 
+from sabotage.contrasts import contrast, weigh_examples
 from sabotage.engines import SCHEMES
 from sabotage.errors import SabotageError, unknown
 from sabotage.fusion import Replay
 from sabotage.interrupts import interruptible
-from sabotage.intervals import Estimate, estimate
+from sabotage.intervals import Estimate
+from sabotage.measures import Measure
 from sabotage.moments import combine
 from sabotage.outcomes import Outcome, Settings, make_engines, run_trial
 from sabotage.results import Permutation, SeedTest, adjust_tests
-from sabotage.trials import Run, Trial, make_trials
+from sabotage.trials import Trial, make_trials
 from sabotage.verdicts import DELTA
 
 MOST = 10**9  # replicates: their statistics have to fit into memory
@@ -37,6 +39,7 @@ def permute(
     n_permutations: int = 10_000,
     seed: int = 0,
     exact: bool | None = None,
+    interval: bool = True,
     threads: int | None = None,
     engine: str | None = None,
     progress: Progress | None = None,
@@ -82,6 +85,8 @@ def permute(
     exact : bool, optional
         Whether to sum over all pairs; where None, if these take no longer than some 10,000 replicates. Otherwise the
         gap's interval comes from a sample of pairs. There is none for "independent" and macro_f1.
+    interval : bool
+        Whether to sum over pairs at all; without, the verdict can be no more than inconclusive.
     threads : int, optional
         The CPUs that this process may use where None.
     engine : {"core", "numba"}, optional
@@ -94,7 +99,7 @@ def permute(
     SabotageError
         For an argument out of range, a column that the panel does not keep, or exact sums that do not exist.
     """
-    settings = _settings(scheme, derangement, n_permutations, seed, exact, threads, engine)
+    settings = _settings(scheme, derangement, n_permutations, seed, exact, interval, threads, engine)
     if (agent is not None) != (scheme == "single"):
         raise SabotageError("agent says whose reliability moves: give it for scheme single, and only there")
     if agent is not None and agent not in replay.panel.agents:
@@ -126,7 +131,7 @@ def permute_each(
     The same draws serve every agent. Parameters and errors are those of `permute`; p-values are adjusted for the number
     of agents by `adjustment` ("holm" or "bh"), and the raw ones stay.
     """
-    settings = _settings("single", derangement, n_permutations, seed, exact, threads, engine)
+    settings = _settings("single", derangement, n_permutations, seed, exact, True, threads, engine)
     numbers = list(range(replay.panel.n_agents))
     shape = _Shape(statistic, within, within_difficulty, per_seed, delta)
     found = _permute(replay, numbers, shape, settings, progress)
@@ -154,6 +159,7 @@ def _settings(
     n_permutations: int,
     seed: int,
     exact: bool | None,
+    interval: bool,
     threads: int | None,
     engine: str | None,
 ) -> Settings:
@@ -167,7 +173,7 @@ def _settings(
         raise SabotageError(f"seed must lie in [0, 2^64): found {seed}")
     if threads is not None and threads < 1:
         raise SabotageError(f"threads must be at least 1: found {threads}")
-    return Settings(scheme, derangement, n_permutations, seed, exact, threads, engine)
+    return Settings(scheme, derangement, n_permutations, seed, exact, interval, threads, engine)
 
 
 def _permute(
@@ -261,7 +267,7 @@ def _conclude(
         p_normal=None if z is None else _normal_tail(z),
         flip_rate=sum(outcome.n_flips for outcome in outcomes) / (n_permutations * ready.panel.n_examples),
         uniform_weights=sum(value for outcome in outcomes for value in outcome.uniform) / len(runs),
-        against_weightless=_against_weightless(trials),
+        against_weightless=_against_weightless(ready, runs[0].measure),
         delta=float(shape.delta),
         still=stills[0] if None not in stills else None,
         agent=None if agent is None else ready.panel.agents[agent],
@@ -289,28 +295,10 @@ def _normal_tail(z: float) -> float:
     return float(norm.sf(z))
 
 
-def _against_weightless(trials: Sequence[Trial]) -> Estimate | None:
+def _against_weightless(ready: Replay, measure: Measure) -> Estimate | None:
     """Return the rule less the same with every reliability 1, over clusters."""
-    runs = [run for trial in trials for run in trial.runs]
-    if not runs[0].measure.is_sum:
+    if not measure.is_sum:
         return None
-    parts = []
-    for run in runs:
-        ready = run.replay
-        parts.append(run.worth - run.measure.worth(ready, ready.weightless_decision, ready.weightless))
-    return mean_over_runs(runs, parts)
-
-
-def mean_over_runs(runs: Sequence[Run], values: Sequence[np.ndarray]) -> Estimate:
-    """Return the statistic's weighted sum of what examples have (n,), averaged over runs, with its sampling error."""
-    total, influence = 0.0, []
-    for run, value in zip(runs, values, strict=True):
-        weights, truth = run.measure.class_weights, run.replay.panel.truth
-        weight = weights[truth]
-        total += float((weight * value).sum())
-        cell = truth if run.measure.by_class else np.zeros(len(truth), np.int64)
-        usual = np.bincount(cell, value) / np.maximum(np.bincount(cell), 1)
-        influence.append(weight * (value - usual[cell]))
-    given = [run.cluster for run in runs if run.cluster is not None]
-    groups = np.unique(np.concatenate(given), return_inverse=True)[1] if given else None
-    return estimate(total / len(runs), np.concatenate(influence) / len(runs), groups)
+    own = measure.worth(ready, ready.decision, ready.weights)
+    other = measure.worth(ready, ready.weightless_decision, ready.weightless)
+    return contrast(weigh_examples(ready.panel, measure.by_class), own - other)

@@ -105,20 +105,3 @@ def brier_and_log_loss(truth: np.ndarray, scores: np.ndarray) -> tuple[float, fl
         brier += float((np.square(probability).sum(axis=1) - 2 * of_truth + 1).sum())
         loss -= float(np.log(np.clip(of_truth, LOG_CLIP, 1.0)).sum())
     return (brier / len(truth), loss / len(truth)) if np.isfinite(brier) else None
-
-
-def routing_auroc(right: np.ndarray, spoke: np.ndarray, reliability: np.ndarray) -> tuple[float | None, int]:
-    """How often, between a right and a wrong agent of one example, the right one is the more reliable.
-
-    All (n, M). Ties count one half; the mean is over examples that have such a pair with both reliabilities known.
-    Returns it, None where there is no pair, and the number of those examples.
-    """
-    known = spoke & ~np.isnan(reliability)
-    won, pairs = np.zeros(len(right)), np.zeros(len(right))
-    for a in range(right.shape[1]):
-        for b in range(right.shape[1]):
-            pair = known[:, a] & known[:, b] & right[:, a] & ~right[:, b]
-            pairs += pair
-            won += pair * ((reliability[:, a] > reliability[:, b]) + 0.5 * (reliability[:, a] == reliability[:, b]))
-    usable = pairs > 0
-    return (float((won[usable] / pairs[usable]).mean()) if usable.any() else None), int(usable.sum())

@@ -79,8 +79,8 @@ SCENARIOS = {
                 "reliability": (0.30, 0.70),  # of text and audio, whatever they say
                 "video_right": 0.55,  # share of examples
                 "video_top_wrong": (0.90, 0.99),
-                "video_reliability_right": (0.20, 0.40),
-                "video_reliability_wrong": (0.90, 1.00),
+                "video_reliability_right": (0.20, 0.75),
+                "video_reliability_wrong": (0.72, 1.00),
             },
         ),
         Scenario(

@@ -185,8 +185,6 @@ def make_trials(
     """Make one trial ready, or one for each seed, whose clusters are numbered alike."""
     panel = ready.panel
     cluster = clusters(panel)
-    if cluster is None and panel.seed_column is not None:
-        cluster = panel.units
     if not per_seed:
         return [make_trial(ready, statistic, within, within_difficulty, cluster, pause)]
     if panel.seed_column is None:

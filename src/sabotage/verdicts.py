@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 DELTA = 0.01  # the smallest gap that matters
+VISIBLE_SHARE = "four times in five"  # of the samples that show the smallest visible gap
 WORDS = ("untestable", "inert", "neutral", "helpful", "harmful", "inconclusive")
 
 

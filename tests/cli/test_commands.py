@@ -1,6 +1,7 @@
 """The command, run as a user runs it."""
 
 import json
+import math
 import os
 import pty
 import signal
@@ -9,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from builders import make_panel
+from statsmodels.stats.multitest import multipletests
 
 COMMAND = [str(Path(sys.executable).with_name("sabotage"))]
 ROOT = Path(__file__).parents[2]
@@ -121,26 +124,27 @@ def test_permute_moves_reliability_by_a_scheme(preds, scheme):
         assert test["agent"] == agent
         assert 0 < test["p_value"] <= 1
         assert all((test[name] is None) == (scheme == "independent") for name in EXACT)
-    assert ("null: exact sums exist for the schemes joint and single" in done.stdout) == (scheme == "independent")
+    assert ("scheme independent has none that was shown to be valid" in done.stdout) == (scheme == "independent")
     if scheme == "single":
         assert found["p_value"] is None
     shown = run(*arguments)
     assert shown.returncode == 0
     assert max(map(len, shown.stdout.splitlines())) <= 80
     text = " ".join(shown.stdout.split())
-    assert "of top-2 coverage" in text
+    assert "and top-2 coverage falls by" in text
     for agent in tests:
-        assert agent is None or f"Shuffling reliability of {agent} alone" in text
+        assert agent is None or f"With another example's reliability for {agent} alone" in text
+    assert text.count("Not shown: ") == len(tests)
 
 
 def test_exact_sums_are_an_option(preds):
     without = json.loads(run("permute", preds, "--json", "--permutations", 50, "--no-exact").stdout)
-    assert all(without[name] is None for name in EXACT)
-    assert any("exact sums were not asked for" in note for note in without["notes"])
-    assert json.loads(run("permute", preds, "--json", "--permutations", 50, "--exact").stdout)["exact_sd"] > 0
+    exact = json.loads(run("permute", preds, "--json", "--permutations", 50, "--exact").stdout)
+    for name in EXACT:  # of so few examples the sample holds every pair
+        assert without[name] == pytest.approx(exact[name], abs=1e-9), name
     refused = run("permute", preds, "--permutations", 50, "--exact", "--scheme", "independent")
     assert (refused.returncode, refused.stdout.count("Traceback")) == (2, 0)
-    assert "not for independent" in refused.stderr
+    assert "scheme independent has none" in refused.stderr
     refused = run("analyze", preds, "--scheme", "single")
     assert refused.returncode == 2
     assert "sabotage permute --scheme single" in refused.stderr
@@ -149,7 +153,103 @@ def test_exact_sums_are_an_option(preds):
 def test_every_table_names_its_agents_at_80_columns(preds):
     lines = run("profile", preds).stdout.splitlines()
     for agent in ("agent0", "agent1", "agent2"):
-        assert sum(line.startswith(agent) for line in lines) == 3
+        assert sum(line.startswith(agent) for line in lines) == 4
+
+
+def test_several_rules_and_statistics_are_adjusted_and_keep_their_raw_values(preds):
+    arguments = ["permute", preds, "--rule", "weighted_mean", "--rule", "select_best", "--permutations", 99]
+    arguments += ["--statistic", "accuracy", "--statistic", "macro_f1"]
+    found = json.loads(run(*arguments, "--json", "--adjust", "bh").stdout)
+    tests = found["tests"]
+    expected = [(r, s) for r in ("weighted_mean", "select_best") for s in ("accuracy", "macro_f1")]
+    assert [(test["rule"], test["statistic"]) for test in tests] == expected
+    alone = json.loads(run("permute", preds, "--permutations", 99, "--statistic", "accuracy", "--json").stdout)
+    assert (alone["p_value"], alone["adjustment"]) == (tests[0]["p_value"], None)
+    raw, adjusted = ([test[name] for test in tests] for name in ("p_value_two_sided", "p_two_sided_adjusted"))
+    assert adjusted == pytest.approx(multipletests(raw, method="fdr_bh")[1], abs=1e-12)
+    holm = json.loads(run(*arguments, "--json").stdout)["tests"]
+    assert [test["p_adjusted"] for test in holm] == pytest.approx(
+        multipletests([test["p_value"] for test in holm], method="holm")[1], abs=1e-12
+    )
+    shown = run(*arguments)
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    for test in holm:
+        assert test["verdict"] in " ".join(shown.stdout.split())
+
+
+def test_permute_shows_controls_headroom_and_power_when_asked(preds):
+    alone = json.loads(run("permute", preds, "--json", "--permutations", 99).stdout)
+    assert not {"controls", "headroom", "dose_response", "power_for"} & set(alone)
+    asked = ("--controls", "--power-for", "0.05", "--permutations", "99")
+    found = json.loads(run("permute", preds, "--json", *asked).stdout)
+    whole = json.loads(run("analyze", preds, "--json", "--permutations", 99).stdout)
+    assert (found["controls"], found["headroom"]) == (whole["controls"], whole["headroom"])
+    assert found["dose_response"] is None
+    assert found["power_for"] == {"gap": 0.05, "n_needed": math.ceil(300 * (2.8 * found["gap_se"] / 0.05) ** 2)}
+    assert {name: found[name] for name in alone if name != "notes"} == {
+        name: value for name, value in alone.items() if name != "notes"
+    }
+    text = " ".join(run("permute", preds, *asked).stdout.split())
+    for part in ("positive control gap", "negative control gap +0.0000", "headroom", "0.05 needs", "of it captured"):
+        assert part in text
+    refused = run("permute", preds, "--power-for", "-1", "--permutations", 9)
+    assert (refused.returncode, "must be a positive number" in refused.stderr) == (2, True)
+
+
+def test_dose_response_is_printed_dose_by_dose(tmp_path):
+    path = tmp_path / "small.parquet"
+    make_panel(60, 2, 3, seed=2).to_parquet(path)
+    shown = run("permute", path, "--dose-response", "--permutations", 39)
+    assert shown.returncode == 0, shown.stderr
+    assert sum(line.startswith("dose ") for line in shown.stdout.splitlines()) == 11
+    assert "first seen" in shown.stdout
+
+
+def test_seeds_are_named_and_shown(tmp_path):
+    panel = make_panel(80, 3, 3, seed=4)
+    frame = panel.to_table().to_pandas()
+    frame["id"], frame["y"] = [k // 2 for k in range(80)], frame["y"].repeat(2).iloc[:80].to_numpy()
+    frame["run"], frame["fold"] = [k % 2 for k in range(80)], [k // 2 % 4 for k in range(80)]
+    path = tmp_path / "runs.parquet"
+    frame.to_parquet(path)
+    refused = run("permute", path)
+    assert (refused.returncode, "id is not unique" in refused.stderr) == (2, True)
+    found = json.loads(
+        run("permute", path, "--seed-column", "run", "--fold-column", "fold", "--json", "--permutations", 99).stdout
+    )
+    assert [seed["seed"] for seed in found["seeds"]] == ["0", "1"]
+    assert (found["n_units"], found["n_blocks"], found["within"], found["n_clusters"]) == (40, 4, ["fold"], 40)
+    shown = run("permute", path, "--seed-column", "run", "--per-seed", "--permutations", 99).stdout
+    assert "40 ids in 2 seeds, 80 rows" in " ".join(shown.split())
+    assert "seed 1" in shown
+
+
+def test_a_sign_of_leakage_warns_and_with_strict_refuses(tmp_path):
+    panel = make_panel(100, 2, 3)
+    right = panel.labels == panel.truth[:, None]
+    path = tmp_path / "leaky.parquet"
+    panel.with_weights(np.where(right, 0.9, 0.1)).to_parquet(path)
+    warned = run("analyze", path, "--permutations", 9, "--json")
+    assert warned.returncode == 0
+    assert warned.stderr.count("as if the truth had gone into it") == 2
+    assert sum("as if the truth had gone into it" in note for note in json.loads(warned.stdout)["notes"]) == 2
+    for command in ("analyze", "permute"):
+        refused = run(command, path, "--permutations", 9, "--strict", "--json")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.startswith("error: the reliability of agent0 is higher on each of the")
+        assert len(refused.stderr.splitlines()) == 1
+
+
+def test_simulate_writes_a_panel_that_reads(tmp_path):
+    path = tmp_path / "panel.parquet"
+    done = run("simulate", "grouped", "-n", 300, "--seed", 3, "-o", path)
+    assert done.returncode == 0, done.stderr
+    assert "neutral, in a large sample" in " ".join(done.stdout.split())
+    assert json.loads(run("permute", path, "--json", "--permutations", 9).stdout)["n_clusters"] == 15
+    refused = run("simulate", "alined", "-o", tmp_path / "no.parquet")
+    assert (refused.returncode, "did you mean aligned" in refused.stderr) == (2, True)
+    assert not (tmp_path / "no.parquet").exists()
+    assert run("simulate", "aligned", "-n", 0, "-o", path).returncode == 2
 
 
 def test_rules_lists_every_rule():

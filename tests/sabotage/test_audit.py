@@ -132,7 +132,8 @@ def test_notes_say_what_was_worked_around():
         "top-k is null for k = 4: there are 3 classes",
         "has a label and nothing that weighted_mean could use on 1 examples",
         "p takes the examples of one group to be exchangeable",
-        "verdict is null: this version does not give one",
+        "p_normal takes the statistic to be normal over permutations: an approximation",
+        "dose_response is null: it was not asked for",
         "no decision is recorded: replay_agreement is null",
     ):
         assert part in notes
@@ -141,7 +142,7 @@ def test_notes_say_what_was_worked_around():
 def test_without_permutations_the_test_is_null_with_its_reason():
     found = loaded(analyze(make_panel(30), n_permutations=0))
     assert found["permutation"] is None
-    assert "permutation is null: 0 permutations were asked for" in found["notes"]
+    assert "permutation, controls and headroom are null: 0 permutations were asked for" in found["notes"]
 
 
 def test_top_k_stands_beside_chance_and_the_most_frequent_classes():

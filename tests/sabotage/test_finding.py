@@ -8,7 +8,10 @@ import pytest
 from builders import make_panel
 
 from sabotage import permute, replay
-from sabotage.finding import find, p_text, points, series, shuffling
+from sabotage.finding import find
+from sabotage.intervals import Estimate
+from sabotage.moments import Moments
+from sabotage.saying import p_text, points, series, what_was_found, what_was_not_shown
 
 VOICE_FACE = ("voice", "face")
 
@@ -19,19 +22,24 @@ def agent(name, saboteur, recoverable, threshold=0.7):
     )
 
 
-def shuffled(clean, mean, p, p2, flips, n=10_000, n_blocks=1):
-    return SimpleNamespace(
+TEMPLATE = permute(replay(make_panel(60)), n_permutations=20)
+
+
+def shuffled(clean, gap, reach, p2, flips, beside=None, n=10_000, **others):
+    """Make a result with an interval gap +- reach, without one where reach is None."""
+    interval = None if reach is None else (gap - reach, gap + reach)
+    weightless = None if beside is None else Estimate(beside[0], 0.1, beside[1:], 91)
+    return dataclasses.replace(
+        TEMPLATE,
         clean=clean,
-        broken_mean=mean,
-        gap=clean - mean,
-        p_value=p,
+        gap=gap,
         p_value_two_sided=p2,
         flip_rate=flips,
         n_permutations=n,
-        n_blocks=n_blocks,
-        measure="balanced accuracy",
-        scheme="joint",
-        agent=None,
+        moments=None if reach is None else Moments(clean - gap, 0.002, gap, reach / 1.987, interval, 91, None),
+        why_no_moments="nobody looked" if reach is None else None,
+        against_weightless=weightless,
+        **{"rule": "weighted_mean", "still": None} | others,
     )
 
 
@@ -66,16 +74,16 @@ def test_learned_reliability():
         [agent("voice", 707, 199), agent("face", 649, 107)],
         2269,
         0.6951088417092179,
-        shuffled(0.7019769196119121, 0.6727008907212555, 0.0001, 0.0002, 0.08727),
+        shuffled(0.7019769196119121, 0.0292671626, 0.0051346, 0.0002, 0.08722),
     )
     assert found == (
         "voice sabotages 707 of 2,269 wrong decisions (31.2 %; in 199 of them another agent had the right label) and"
         " face 649 (28.6 %; 107).",
         "The replayed weighted_mean of voice and face is right on 69.5 % of 7,442 examples, 0.5 points more than its"
         " best agent, face (69.0 %); some agent is right on 76.6 %, which is as far as choosing among them could go.",
-        "Shuffling reliability across examples changes 8.7 % of the decisions of weighted_mean and costs 2.93 points of"
-        " balanced accuracy (70.20 % as observed against 67.27 % shuffled, one-sided p = 0.0001, two-sided p = 0.0002,"
-        " 10,000 shuffles).",
+        "With another example's reliability, 8.7 % of the decisions of weighted_mean change and balanced accuracy falls"
+        " by 2.93 points (95 % interval of the loss +2.41 to +3.44 points, 70.20 % as observed, two-sided p = 0.0002,"
+        " 10,000 shuffles): the scores are helpful.",
     )
 
 
@@ -84,7 +92,7 @@ def test_confidence_as_the_weight():
         [agent("voice", 932, 374), agent("face", 638, 103)],
         2577,
         0.653722117710293,
-        shuffled(0.6618329392184922, 0.6588069933489049, 0.0609, 0.1218, 0.06075),
+        shuffled(0.6618329392184922, 0.0030147584, 0.003169, 0.122, 0.06075),
         weights="confidence",
     )
     assert found == (
@@ -92,9 +100,9 @@ def test_confidence_as_the_weight():
         " face 638 (24.8 %; 103).",
         "The replayed weighted_mean of voice and face is right on 65.4 % of 7,442 examples, 3.6 points fewer than its"
         " best agent, face (69.0 %); some agent is right on 76.6 %, which is as far as choosing among them could go.",
-        "Shuffling confidence across examples changes 6.1 % of the decisions of weighted_mean, so they depend on it; on"
-        " balance the shuffle costs 0.30 points of balanced accuracy, which does not stand out from chance pairings"
-        " (66.18 % as observed against 65.88 % shuffled, one-sided p = 0.061, two-sided p = 0.122, 10,000 shuffles).",
+        "With another example's confidence, 6.1 % of the decisions of weighted_mean change and balanced accuracy falls"
+        " by 0.30 points (95 % interval of the loss -0.02 to +0.62 points, 66.18 % as observed, two-sided p = 0.122,"
+        " 10,000 shuffles): the scores are neutral.",
     )
 
 
@@ -103,7 +111,7 @@ def test_votes():
         [agent("voice", 909, 351), agent("face", 650, 113)],
         2597,
         0.6510346680999731,
-        shuffled(0.6591215449205269, 0.6070057908583211, 0.0001, 0.0002, 0.2345235),
+        shuffled(0.6591215449205269, 0.0520779793, 0.0066057, 0.0002, 0.2345235, rule="weighted_vote"),
         weights="confidence",
         rule="weighted_vote",
     )
@@ -112,9 +120,9 @@ def test_votes():
         " face 650 (25.0 %; 113)."
     )
     assert found[2] == (
-        "Shuffling confidence across examples changes 23.5 % of the decisions of weighted_vote and costs 5.21 points of"
-        " balanced accuracy (65.91 % as observed against 60.70 % shuffled, one-sided p = 0.0001, two-sided p = 0.0002,"
-        " 10,000 shuffles)."
+        "With another example's confidence, 23.5 % of the decisions of weighted_vote change and balanced accuracy falls"
+        " by 5.21 points (95 % interval of the loss +4.55 to +5.87 points, 65.91 % as observed, two-sided p = 0.0002,"
+        " 10,000 shuffles): the scores are helpful."
     )
 
 
@@ -123,17 +131,19 @@ def test_intensity_moves_decisions_without_a_gap_and_is_not_called_idle():
         [agent("voice", 904, 361), agent("face", 643, 108)],
         2565,
         0.6553345874764848,
-        shuffled(0.6634287001979139, 0.6652459812470339, 0.8898, 0.2234, 0.0428403),
+        shuffled(0.6634287001979139, -0.0018246777, 0.0032128, 0.212, 0.0428403),
         weights="intensity",
     )
     assert found[2] == (
-        "Shuffling the weights (intensity) across examples changes 4.3 % of the decisions of weighted_mean, so they"
-        " depend on it; on balance the shuffle gains 0.18 points of balanced accuracy, which does not stand out from"
-        " chance pairings (66.34 % as observed against 66.52 % shuffled, one-sided p = 0.890, two-sided p = 0.223,"
-        " 10,000 shuffles)."
+        "With another example's intensity, 4.3 % of the decisions of weighted_mean change and balanced accuracy rises"
+        " by 0.18 points (95 % interval of the loss -0.50 to +0.14 points, 66.34 % as observed, two-sided p = 0.212,"
+        " 10,000 shuffles): the scores are neutral."
     )
     for word in ("unused", "no effect", "not used", "ignores", "irrelevant", "useless"):
         assert word not in " ".join(found)
+    limit = what_was_not_shown(shuffled(0.66, -0.0018, 0.0032, 0.212, 0.04))
+    assert limit.startswith("Not shown: that nothing depends on the scores, or that they carry no information;")
+    assert "a gap within +-0.01 is not excluded" in limit
 
 
 def test_recorded_decisions_and_a_best_agent_that_is_sometimes_silent():
@@ -154,28 +164,75 @@ def test_recorded_decisions_and_a_best_agent_that_is_sometimes_silent():
     assert found[2] == "Whether the reliability scores do anything was not tested."
 
 
-def test_harmful_scores_are_said_to_mislead():
-    found = sentences([agent("voice", 1, 1)], 5, 0.5, shuffled(0.5, 0.55, 0.999, 0.004, 0.2))
-    assert "gains 5.00 points of balanced accuracy: as observed, the scores mislead the fusion" in found[2]
+def third(permutation, **options):
+    return sentences([agent("voice", 1, 1)], 5, 0.5, permutation, **options)[2]
 
 
-def test_no_flip_is_a_count_of_shuffles_and_no_claim():
-    found = sentences([agent("voice", 1, 1)], 5, 0.5, shuffled(0.5, 0.5, 1.0, 1.0, 0.0, n=1))
-    assert found[2] == "No decision of weighted_mean changed in 1 shuffle of reliability across examples."
+def test_harmful_scores_are_called_so():
+    harmful = shuffled(0.5, -0.05, 0.01, 0.004, 0.2, (-0.03, -0.04, -0.02))
+    assert third(harmful).endswith("rises by 5.00 points (95 % interval of the loss -6.00 to -4.00 points, 50.00 % as"
+                                   " observed, two-sided p = 0.004, 10,000 shuffles): the scores, as observed, are harmful.")  # fmt: skip
+    assert what_was_not_shown(harmful) == (
+        "Not shown: that other scores, or none, would do better; the rule is 3.00 points below the same with equal"
+        " weights (95 % interval -4.00 to -2.00 points)."
+    )
+
+
+def test_helpful_scores_need_not_beat_equal_weights():
+    helpful = shuffled(0.5, 0.05, 0.01, 0.004, 0.2, (0.001, -0.02, 0.02))
+    assert what_was_not_shown(helpful) == (
+        "Not shown: whose scores do it (--scheme single tests each agent's), and that weighing by them beats equal"
+        " weights; the rule is 0.10 points above the same with equal weights (95 % interval -2.00 to +2.00 points)."
+    )
+    assert "whose scores" not in what_was_not_shown(dataclasses.replace(helpful, agent="agent0", scheme="single"))
+    better = dataclasses.replace(helpful, against_weightless=Estimate(0.04, 0.01, (0.02, 0.06), 91))
+    assert "what other scores could do; the rule is 4.00 points above" in what_was_not_shown(better)
+
+
+def test_inconclusive_names_the_gap_that_would_be_seen():
+    wide = shuffled(0.5, 0.0, 0.04, 0.9, 0.2)
+    assert third(wide).endswith(
+        "and balanced accuracy does not change on balance (95 % interval of the loss -4.00 to +4.00 points, 50.00 % as"
+        " observed, two-sided p = 0.900, 10,000 shuffles): inconclusive, the interval of the gap holds 0 and reaches"
+        " beyond +-0.01; the smallest visible gap is 0.0564."
+    )
+    assert what_was_not_shown(wide).endswith("a sample like this shows a gap of 5.64 points four times in five.")
+    without = shuffled(0.5, 0.02, None, 0.01, 0.2)
+    assert third(without).endswith("inconclusive, the gap has no interval: nobody looked.")
+    assert what_was_not_shown(without).endswith("the gap has no interval here.")
+
+
+def test_a_small_difference_that_is_seen_is_said_to_be_below_what_matters():
+    small = shuffled(0.5, 0.005, 0.002, 0.001, 0.2)
+    assert third(small).endswith("the scores are neutral, the difference is detectable but below what matters.")
 
 
 def test_what_could_not_move_is_not_called_shuffled():
-    still = shuffled(0.5, 0.5, 1.0, 1.0, 0.0)
-    found = sentences([agent("voice", 1, 1)], 5, 0.5, still, rule="majority")
-    assert found[2] == "majority takes no reliability, so there was nothing to shuffle."
-    alone = shuffled(0.5, 0.5, 1.0, 1.0, 0.0, n_blocks=7442)
-    found = sentences([agent("voice", 1, 1)], 5, 0.5, alone)
-    assert found[2] == "Nothing could be shuffled: every block holds one example."
+    still = shuffled(0.5, 0.0, 0.0, 1.0, 0.0, still="no decision can change")
+    assert third(still) == "Reliability is inert under weighted_mean: no decision can change."
+    assert third(dataclasses.replace(still, rule="majority"), rule="majority") == (
+        "majority takes no reliability, so there was nothing to shuffle."
+    )
+    alone = shuffled(0.5, 0.0, 0.0, 1.0, 0.0, n_usable=0)
+    assert third(alone) == ("Nothing could be shuffled: no block holds two different rows of reliability (untestable).")
+    assert what_was_not_shown(still).startswith("Not shown: that the scores carry no information")
+    assert what_was_not_shown(alone).startswith("Not shown: anything about the scores")
 
 
 def test_a_gap_in_the_last_bit_is_none():
-    found = sentences([agent("voice", 1, 1)], 5, 0.5, shuffled(0.5, 0.5 + 1e-16, 1.0, 1.0, 0.5))
-    assert "costs 0.00 points" in found[2]
+    assert "does not change on balance" in third(shuffled(0.5, 1e-16, 0.04, 1.0, 0.5))
+
+
+def test_a_logarithm_is_no_percentage():
+    found = third(shuffled(-0.8, 0.05, 0.01, 0.001, 0.1, statistic="log_likelihood"))
+    assert (
+        "and log-likelihood falls by 0.0500 (95 % interval of the loss +0.0400 to +0.0600, -0.8000 as observed" in found
+    )
+
+
+def test_several_tests_show_both_p():
+    found = third(shuffled(0.5, 0.05, 0.01, 0.03, 0.1, p_adjusted=0.06, p_two_sided_adjusted=0.06, adjustment="holm"))
+    assert "two-sided p = 0.030, 0.060 adjusted, 10,000 shuffles): inconclusive" in found
 
 
 def test_nobody_sabotages():
@@ -214,12 +271,10 @@ def test_words():
 @pytest.mark.parametrize(
     ("scheme", "agent", "says"),
     [
-        ("independent", None, "Shuffling reliability, each agent's on its own, across examples changes"),
-        ("single", "voice", "Shuffling reliability of voice alone across examples changes"),
+        ("independent", None, "With another example's reliability, each agent's from an example of its own, "),
+        ("single", "voice", "With another example's reliability for voice alone, "),
     ],
 )
 def test_the_scheme_is_named(scheme, agent, says):
-    panel = make_panel(60)
-    permutation = permute(replay(panel), n_permutations=20)
-    moved = dataclasses.replace(permutation, scheme=scheme, agent=agent)
-    assert shuffling(panel, "weighted_mean", moved).startswith(says)
+    moved = dataclasses.replace(TEMPLATE, scheme=scheme, agent=agent)
+    assert what_was_found(make_panel(60), moved).startswith(says)

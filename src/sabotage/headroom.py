@@ -1,0 +1,68 @@
+"""What reliability could gain at best, and how much of that a rule captures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sabotage.contrasts import contrast, ratio, weigh_examples
+from sabotage.fusion import Replay
+from sabotage.intervals import Estimate
+
+STATISTICS = ("accuracy", "balanced_accuracy")
+
+
+@dataclass(frozen=True)
+class Headroom:
+    """From equal weights to an oracle that is right where some speaking agent is.
+
+    Attributes
+    ----------
+    statistic : {"accuracy", "balanced_accuracy"}
+    weightless, rule, oracle : float
+        With every reliability 1, as observed, and the oracle's.
+    oracle_if_independent : float
+        What the oracle would reach if agents erred independently of each other within each class.
+    headroom : Estimate
+        oracle - weightless.
+    captured : Estimate or None
+        (rule - weightless) / headroom, negative where reliability does harm; None without headroom.
+    """
+
+    statistic: str
+    weightless: float
+    rule: float
+    oracle: float
+    oracle_if_independent: float
+    headroom: Estimate
+    captured: Estimate | None
+
+
+def measure_headroom(ready: Replay, statistic: str) -> Headroom | None:
+    """Measure the headroom of a rule; None for a statistic other than (balanced) accuracy."""
+    if statistic not in STATISTICS:
+        return None
+    panel = ready.panel
+    weighting = weigh_examples(panel, statistic == "balanced_accuracy")
+    right = panel.labels == panel.truth[:, None]
+    oracle = right.any(axis=1).astype(float)
+    rule = (ready.decision.labels == panel.truth).astype(float)
+    weightless = (ready.weightless_decision.labels == panel.truth).astype(float)
+    missed = np.ones(panel.n_examples)
+    cell = np.unique(panel.runs * panel.n_classes + panel.truth, return_inverse=True)[1]
+    for m in range(panel.n_agents):
+        spoke = panel.spoke[:, m]
+        recall = np.bincount(cell, right[:, m]) / np.maximum(np.bincount(cell, spoke), 1)
+        missed *= np.where(spoke, 1 - recall[cell], 1.0)
+
+    def mean(values: np.ndarray) -> float:
+        return float((weighting.weight * values).sum())
+
+    return Headroom(
+        statistic=statistic,
+        weightless=mean(weightless),
+        rule=mean(rule),
+        oracle=mean(oracle),
+        oracle_if_independent=mean(1 - missed),
+        headroom=contrast(weighting, oracle - weightless),
+        captured=ratio(weighting, rule - weightless, oracle - weightless),
+    )
