@@ -6,8 +6,8 @@ logarithm of the truth's part in the scores. Shapes are those of `fusing`.
 
 import numpy as np
 from numpy.typing import NDArray
-from sabotage.kernels.compiling import helper, kernel
-from sabotage.kernels.fusing import covers_truth, decide, score
+from sabotage.kernels.compiling import helper, inlined, kernel
+from sabotage.kernels.fusing import covers_truth, decide, holds, score
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -20,7 +20,13 @@ LOG_CLIP = 1e-12
 
 @helper
 def log_of(worth: int, kind: int, evidence: Floats, spoken: Labels, weights: Floats, i: int, row: int, c: int) -> float:
-    """Logarithm of the part that class c has in the scores of example i under weights[row], clipped at 1e-12."""
+    """Logarithm of the part that class c has in the scores of example i under weights[row], at least that of 1e-12.
+
+    No scores, or scores of 0 for all classes, give it no part.
+    """
+    n_spoken = 0
+    for m in range(spoken.shape[1]):
+        n_spoken += spoken[i, m] >= 0
     own = score(kind, evidence, i, spoken, weights, row, c)
     total = 0.0
     largest = 0.0
@@ -32,22 +38,16 @@ def log_of(worth: int, kind: int, evidence: Floats, spoken: Labels, weights: Flo
         s = score(kind, evidence, i, spoken, weights, row, k)
         total += np.exp(s - largest) if worth == SOFTMAX else s
     part = np.exp(own - largest) if worth == SOFTMAX else own
-    return np.log(max(part / total, LOG_CLIP)) if total > 0.0 else np.log(LOG_CLIP)
+    return np.log(max(part / total, LOG_CLIP)) if n_spoken > 0 and total > 0.0 else np.log(LOG_CLIP)
 
 
 @kernel
 def write_logs(
     worth: int, kind: int, evidence: Floats, spoken: Labels, weights: Floats, truth: Labels, out: Floats
 ) -> None:
-    """Write the logarithm of every truth's part in the scores into `out` (n,); -27.6 where nobody speaks."""
+    """Write the logarithm of every truth's part in the scores into `out` (n,)."""
     for i in range(len(spoken)):
-        n_spoken = 0
-        for m in range(spoken.shape[1]):
-            n_spoken += spoken[i, m] >= 0
-        if n_spoken > 0:
-            out[i] = log_of(worth, kind, evidence, spoken, weights, i, i, truth[i])
-        else:
-            out[i] = np.log(LOG_CLIP)
+        out[i] = log_of(worth, kind, evidence, spoken, weights, i, i, truth[i])
 
 
 @kernel
@@ -59,7 +59,6 @@ def add_logs(
     weights: Floats,
     order: Counts,
     truth: Labels,
-    clean: Labels,
     donors: Labels,
     sums: Floats,
 ) -> None:
@@ -70,11 +69,14 @@ def add_logs(
     for r in range(len(donors)):
         total = 0.0
         for p in range(len(order)):
-            if clean[p] >= 0:
-                total += log_of(worth, kind, evidence, spoken, weights, order[p], donors[r, p], truth[p])
-            else:
-                total += np.log(LOG_CLIP)
+            total += log_of(worth, kind, evidence, spoken, weights, order[p], donors[r, p], truth[p])
         sums[r] += total
+
+
+@inlined
+def giver(p: int, step: int, start: int, size: int, n_donors: int) -> int:
+    """Return who gives to position p of a block in a step: round the ring, at a distance of its own for each step."""
+    return start + (p - start + 1 + step * (size - 1) // n_donors) % size
 
 
 @kernel
@@ -88,31 +90,46 @@ def sum_worth(
     order: Counts,
     truth: Labels,
     which: Counts,
-    weight_rows: Labels,
-    donors: Labels,
+    ring: Counts,
+    rivals: tuple[Counts, Labels, Labels],
+    moved: bool,
+    first_step: int,
+    last_step: int,
     class_weights: Floats,
-    rows: Floats,
-    squares: Floats,
-    columns: Floats,
+    out: Floats,
 ) -> None:
-    """Add up what the positions `which` are worth under the weights of row weight_rows[k, p], for all k.
+    """Add up what the positions `which` are worth with the weights that others give them from first_step on.
 
-    `donors` (K, n) says who gave these weights, -1 where a pair does not count. Adds to `rows` and `squares` (n,) by
-    position, and to `columns` (n,), times the class weight, by donor.
+    Positions stand in the order of a ring: `ring` (3, n) has each one's block's start and size, and how many give to
+    it. `weights` (n, M) are theirs, or where `moved` those that each position has in this step. `rivals` are bounds,
+    classes and slack as `fusing.holds` takes them, or empty for rules that know none. Adds to `out` (3, n): the sum and
+    the sum of squares by position, and by giver the sum times the class weight.
     """
+    bounds, classes, slack = rivals
     for p in which:
         i, c = order[p], truth[p]
-        for k in range(len(donors)):
-            donor = donors[k, p]
-            if donor >= 0:
-                row = weight_rows[k, p]
-                if worth >= 0:
-                    value = 1.0 if covers_truth(kind, worth, evidence, spoken, weights, listed, i, row, c) else 0.0
-                else:
-                    value = log_of(worth, kind, evidence, spoken, weights, i, row, c)
-                rows[p] += value
-                squares[p] += value * value
-                columns[donor] += class_weights[c] * value
+        start, size, n_donors = ring[0, p], ring[1, p], ring[2, p]
+        for step in range(first_step, min(last_step, n_donors)):
+            donor = giver(p, step, start, size, n_donors)
+            row = p if moved else donor
+            if len(bounds) > 0:
+                open_to = classes[bounds[i] : bounds[i + 1]]
+                value = 1.0 if holds(kind, evidence, spoken, weights, i, row, c, open_to, slack[i]) else 0.0
+            elif worth >= 0:
+                value = 1.0 if covers_truth(kind, worth, evidence, spoken, weights, listed, i, row, c) else 0.0
+            else:
+                value = log_of(worth, kind, evidence, spoken, weights, i, row, c)
+            out[0, p] += value
+            out[1, p] += value * value
+            out[2, donor] += class_weights[c] * value
+
+
+@kernel
+def spread(values: Floats, which: Counts, ring: Counts, out: Floats) -> None:
+    """Add the values (n,) of the positions `which` to all who give to them, `out` (n,)."""
+    for p in which:
+        for step in range(ring[2, p]):
+            out[giver(p, step, ring[0, p], ring[1, p], ring[2, p])] += values[p]
 
 
 @kernel

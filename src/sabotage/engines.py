@@ -196,7 +196,7 @@ class NumbaEngine(Engine):
         donors = np.ascontiguousarray(donors)
         if plan.log:
             sums = np.zeros(len(counts))
-            pairs.add_logs(plan.log, *table, plan.truth, plan.clean, donors, sums)
+            pairs.add_logs(plan.log, *table, plan.truth, donors, sums)
             counts[:, -1] = sums.view(np.int64)
             # What else there is to count goes into a view without the sums: the kernels tell them by their width.
             decided = np.zeros((len(counts), counts.shape[1] - 1), np.int64)

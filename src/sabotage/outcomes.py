@@ -138,8 +138,7 @@ def _clean(run: Run) -> float:
         return run.measure.of_decision(ready, ready.decision, ready.weights)
     total, identity = np.zeros(1), np.arange(len(plan.order), dtype=np.int32)[None]
     pairs.add_logs(
-        plan.log, ready.kind, ready.evidence, ready.spoken, plan.weights, plan.order, plan.truth, plan.clean, identity,
-        total,
+        plan.log, ready.kind, ready.evidence, ready.spoken, plan.weights, plan.order, plan.truth, identity, total,
     )  # fmt: skip
     return float(total[0] / len(plan.order))
 

@@ -14,9 +14,9 @@ from sabotage.exact import PairSums
 from sabotage.kernels import fusing, pairs
 from sabotage.planning import Plan
 
-PAIRS = 2e8  # that are looked at: numba takes 20 to 50 ns for each
+PAIRS = 1e8  # that are looked at: numba takes 20 to 50 ns for each
 FEWEST_DONORS = 64  # of an example, however large the panel: the error of the gap grows by a hundredth at most
-AT_ONCE = 8  # distances of one call
+AT_ONCE = 16  # distances of one call, which read an example's evidence once
 
 
 def ring_sums(
@@ -49,66 +49,59 @@ def ring_sums(
         Called every now and then; may raise.
     """
     n, sizes, block = len(plan.order), np.diff(plan.starts), plan.block_of
-    longest = int(sizes[np.unique(block[plan.swept])].max(initial=1)) - 1
-    n_steps = longest if everything else min(longest, max(FEWEST_DONORS, int(PAIRS // max(1, len(plan.swept)))))
-    ring = np.lexsort((np.random.default_rng(seed).random(n), block))
-    place = np.empty(n, np.int64)
-    place[ring] = np.arange(n)
-    n_here, start = sizes[block], plan.starts[block]
-    n_donors = np.minimum(n_here - 1, n_steps)
+    knows_rivals = plan.replay.is_linear and not plan.log
+    moving = plan.checks if knows_rivals else plan.swept
+    longest = int(sizes[np.unique(block[moving])].max(initial=1)) - 1
+    n_steps = longest if everything else min(longest, max(FEWEST_DONORS, int(PAIRS // max(1, len(moving)))))
+    # From here on positions stand as on the ring: neighbours there are read one after the other.
+    at = np.lexsort((np.random.default_rng(seed).random(n), block))
+    n_donors = np.minimum(sizes[block] - 1, n_steps)
+    ring = np.stack([plan.starts[block], sizes[block], n_donors])
+    moves = np.zeros(n, bool)
+    moves[moving] = True
+    which = np.flatnonzero(moves[at])
+    order, truth, reliability = plan.order[at], plan.truth[at], plan.reliability[at]
+    weights, spoken = plan.weights[at], plan.spoken[at]
+    none = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
+    rivals = (plan.check_starts, plan.check_rivals, plan.slack) if knows_rivals else none
+    ready = plan.replay
 
-    def donors_of(step: int) -> np.ndarray:
-        """Return who gives in a step (n,), -1 where the block has had enough."""
-        distance = 1 + step * (n_here - 1) // np.maximum(n_donors, 1)  # all different, from 1 to n_here - 1
-        at = start + (place - start + distance) % n_here
-        return np.where(step < n_donors, ring[at], -1)
-
-    def work(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def work(first: int) -> np.ndarray:
         pause()
-        chosen = [donors_of(step) for step in range(first, min(first + AT_ONCE, n_steps))]
-        parts = np.zeros(n), np.zeros(n), np.zeros(n)
-        if agent is None:
-            _add(plan, class_weights, plan.weights, np.stack(chosen), np.stack(chosen), parts)
-        else:
-            own = np.arange(n)[None]
-            for donors in chosen:
-                moved = plan.reliability.copy()
-                moved[:, agent] = moved[np.where(donors >= 0, donors, own[0]), agent]
-                _add(plan, class_weights, plan.replay.weigh(moved, plan.spoken), own, donors[None], parts)
-        return parts
+        out, last = np.zeros((3, n)), min(first + AT_ONCE, n_steps)
+        for begin, end in [(first, last)] if agent is None else [(step, step + 1) for step in range(first, last)]:
+            given = weights
+            if agent is not None:
+                moved = reliability.copy()
+                step = np.minimum(begin, np.maximum(n_donors - 1, 0))
+                distance = 1 + step * (ring[1] - 1) // np.maximum(n_donors, 1)
+                moved[:, agent] = moved[ring[0] + (np.arange(n) - ring[0] + distance) % ring[1], agent]
+                given = ready.weigh(moved, spoken)
+            pairs.sum_worth(
+                plan.log or plan.top, ready.kind, ready.evidence, ready.spoken, given, plan.listed, order, truth,
+                which, ring, rivals, agent is not None, begin, end, class_weights, out,
+            )  # fmt: skip
+        return out
 
-    sums, squares, columns = np.zeros(n), np.zeros(n), np.zeros(n)
+    total = np.zeros((3, n))
     with ThreadPoolExecutor(threads) as pool:
         for part in pool.map(work, range(0, n_steps, AT_ONCE)):
-            sums += part[0]
-            squares += part[1]
-            columns += part[2]
-    moves = np.zeros(n, bool)
-    moves[plan.swept] = True
-    kept = worth[plan.order]
-    sums, squares = (np.where(moves, own, n_donors * kept**k) for k, own in ((1, sums), (2, squares)))
-    rest = np.where(moves, class_weights[plan.truth] * sums / np.maximum(n_donors, 1), 0.0)
+            total += part
+    kept = worth[order]
+    rest = class_weights[truth] * total[0] / np.maximum(n_donors, 1)
     usual = np.zeros(n)
-    for step in range(n_steps):
-        donors = donors_of(step)
-        there = donors >= 0
-        usual[donors[there]] += rest[there]
-    return PairSums(sums, squares, moves, columns, usual, n_donors, bool((n_donors == n_here - 1).all()))
+    pairs.spread(rest, which, ring, usual)
+    stays = ~moves[at]
+    for power, own in ((1, total[0]), (2, total[1])):
+        own[stays] = (n_donors * kept**power)[stays]
 
+    def by_position(values: np.ndarray) -> np.ndarray:
+        own = np.empty_like(values)
+        own[at] = values
+        return own
 
-def _add(
-    plan: Plan,
-    class_weights: np.ndarray,
-    weights: np.ndarray,
-    weight_rows: np.ndarray,
-    donors: np.ndarray,
-    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> None:
-    ready = plan.replay
-    pairs.sum_worth(
-        plan.log or plan.top, ready.kind, ready.evidence, ready.spoken, weights, plan.listed, plan.order, plan.truth,
-        plan.swept, weight_rows.astype(np.int32), donors.astype(np.int32), class_weights, *parts,
-    )  # fmt: skip
+    sums, squares, columns, usual = (by_position(values) for values in (*total, usual))
+    return PairSums(sums, squares, moves, columns, usual, n_donors, bool((n_donors == ring[1] - 1).all()))
 
 
 def proves_still(

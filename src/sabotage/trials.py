@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -99,17 +100,17 @@ class Trial:
 
     def log_arrangements(self, agent: int | None, enough: float) -> float:
         """Logarithm of how many different arrangements of the rows there are, or any number from `enough` on."""
-        order = np.argsort(self.block, kind="stable")
-        bounds = np.searchsorted(self.block[order], np.arange(self.n_blocks + 1))
-        q = np.concatenate(list(self._tables(agent)), axis=1)[order]
+        order = np.flatnonzero(self.usable(agent))
+        order = order[np.argsort(self.block[order], kind="stable")]
+        bounds = np.r_[np.flatnonzero(np.diff(self.block[order], prepend=-1)), len(order)]
+        q = np.concatenate(self._tables(agent), axis=1)[order]
         total = 0.0
         for most in (FEW_ROWS, self.n_units):
             total = 0.0
-            for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            for first, last in pairwise(bounds.tolist()):
                 rows = q[first : min(last, first + most)]
-                if len(rows) > 1:
-                    equal = np.unique(rows, axis=0, return_counts=True)[1]
-                    total += math.lgamma(len(rows) + 1) - sum(math.lgamma(k + 1) for k in equal.tolist())
+                equal = np.unique(rows, axis=0, return_counts=True)[1]
+                total += math.lgamma(len(rows) + 1) - sum(math.lgamma(k + 1) for k in equal.tolist())
                 if total >= enough:
                     return total
         return total
