@@ -231,4 +231,6 @@ def _smallest_p(trial: Trial, agent: int | None, settings: Settings) -> float:
         arrangements = sum(each)
     else:
         arrangements = trial.log_arrangements(agent, enough)
-    return max(1 / (settings.n_permutations + 1), math.exp(-arrangements))
+    if arrangements >= enough:
+        return 1 / (settings.n_permutations + 1)
+    return 1 / round(math.exp(arrangements))

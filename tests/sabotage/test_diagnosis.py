@@ -1,0 +1,129 @@
+"""Several tests at once: each the test on its own, adjusted together; and what a reader is told beside."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from builders import make_panel
+from statsmodels.stats.multitest import multipletests
+
+import sabotage.outcomes as outcomes
+from sabotage import SabotageError, SabotageWarning, analyze, diagnose, permute, permute_each, replay
+from sabotage.moments import terms
+
+
+@pytest.fixture(scope="module")
+def panel():
+    group = pa.array([k // 5 for k in range(200)])
+    return replace(make_panel(200, 3, 4, seed=2, missing=0.1, columns={"g": group}), group="g")
+
+
+@pytest.mark.parametrize("method", ["holm", "bh"])
+def test_each_test_is_the_one_alone(panel, method):
+    found = diagnose(
+        panel, rules=["weighted_mean", "weighted_vote"], statistics=["accuracy", "top_2"], n_permutations=99,
+        adjustment=method,
+    )  # fmt: skip
+    raw = []
+    for test, (rule, statistic) in zip(
+        found.tests,
+        [(r, s) for r in ("weighted_mean", "weighted_vote") for s in ("accuracy", "top_2")],
+        strict=True,
+    ):
+        alone = permute(replay(panel, rule), statistic=statistic, n_permutations=99)
+        assert (test.rule, test.statistic, test.p_value, test.gap) == (rule, statistic, alone.p_value, alone.gap)
+        assert test.adjustment == method
+        raw.append(alone.p_value_two_sided)
+    expected = multipletests(raw, method={"holm": "holm", "bh": "fdr_bh"}[method])[1]
+    assert [test.p_two_sided_adjusted for test in found.tests] == pytest.approx(expected, abs=1e-12)
+    assert len(found.findings) == len(found.limits) == 4
+    assert "Diagnosis" in repr(found)
+
+
+def test_agents_are_tested_one_by_one_from_one_plan(panel, monkeypatch):
+    made = []
+    real = outcomes.make_engine
+    monkeypatch.setattr(outcomes, "make_engine", lambda *a: made.append(a) or real(*a))
+    each = permute_each(replay(panel), n_permutations=50, exact=False)
+    assert len(made) == 1
+    for agent, test in each.items():
+        alone = permute(replay(panel), scheme="single", agent=agent, n_permutations=50, exact=False)
+        np.testing.assert_array_equal(test.broken, alone.broken)
+        assert test.moments == alone.moments
+        assert test.adjustment == "holm"
+
+
+def test_a_single_test_is_not_adjusted(panel):
+    (test,) = diagnose(panel, n_permutations=20).tests
+    assert (test.adjustment, test.p_adjusted) == (None, None)
+
+
+def test_a_disagreement_of_exact_and_monte_carlo_is_loud(panel, monkeypatch):
+    def wrong(*arguments):
+        part = terms(*arguments)
+        return replace(part, mean=part.mean + 0.02)
+
+    monkeypatch.setattr(outcomes, "terms", wrong)
+    with pytest.raises(SabotageError, match=r"is not the exact one, .* a defect of sabotage"):
+        permute(replay(panel), n_permutations=2000)
+
+
+@pytest.mark.parametrize("n_permutations", [1, 2, 5, 64])
+def test_chance_is_no_disagreement(n_permutations):
+    for seed in range(40):
+        small = make_panel(12, 2, 3, seed, steps=2)
+        permute(replay(small), n_permutations=n_permutations, seed=seed)
+
+
+def test_power_is_a_rule_of_three(panel):
+    test = permute(replay(panel), n_permutations=20)
+    seen = test.moments.smallest_visible_gap
+    assert seen == 2.8 * test.moments.gap_se
+    assert test.examples_needed(seen) == 200
+    assert test.examples_needed(seen / 2) in (800, 801)  # a fourth of the variance
+    assert permute(replay(panel), scheme="independent", n_permutations=2).examples_needed(0.1) is None
+    with pytest.raises(SabotageError, match="positive number: found 0"):
+        test.examples_needed(0)
+
+
+def test_leaks_warn_or_refuse(panel):
+    leaky = panel.with_weights(np.where(panel.labels == panel.truth[:, None], 0.8, 0.3))
+    for call in (diagnose, analyze):
+        with pytest.warns(SabotageWarning, match="as if the truth had gone into it"):
+            found = call(leaky, n_permutations=5)
+        assert sum("as if the truth" in note for note in found.notes) == 3
+        with pytest.raises(SabotageError, match="as if the truth had gone into it"):
+            call(leaky, n_permutations=5, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"derangement": True}, "p is an approximation"),
+        ({"derangement": True}, "exact_sd, z and p_normal are null: derangements"),
+        ({"statistics": ["macro_f1"]}, "gap_interval and n_clusters are null: macro-F1 is no sum"),
+        ({"statistics": ["macro_f1"], "controls": True}, "can_respond is null: the positive control has no interval"),
+        ({"statistics": ["macro_f1"], "controls": True}, "headroom is null: the oracle has no statistic but"),
+        ({"rules": ["majority"], "controls": True}, "controls is null: the rule takes no reliability"),
+        ({"statistics": ["log_likelihood"]}, "contested_weight is null: log-likelihood is no sum of hits"),
+        ({"rules": ["select_best"], "exact": False}, "exact_mean, exact_sd, z and p_normal are null"),
+        ({"n_permutations": 1}, "one replicate has no spread"),
+    ],
+)
+def test_nulls_have_their_reason(panel, options, says, monkeypatch):
+    monkeypatch.setattr("sabotage.sampling.PAIRS", 10)
+    found = diagnose(panel, **{"n_permutations": 20} | options)
+    assert any(says in note for note in found.notes), found.notes
+
+
+def test_folds_that_change_are_no_block():
+    panel = make_panel(60, 2, 3)
+    columns = {"run": pa.array([k // 30 for k in range(60)]), "fold": pa.array([k % 7 for k in range(60)])}
+    panel = replace(panel, ids=pa.array([k % 30 for k in range(60)]), truth=np.tile(panel.truth[:30], 2))
+    panel = replace(panel, columns=columns, seed_column="run", fold_column="fold")
+    found = diagnose(panel, n_permutations=9)
+    assert "fold is no block: ids change it over the seeds" in found.notes
+    inside = diagnose(panel, n_permutations=9, per_seed=True)
+    assert inside.tests[0].within == ("fold",)
+    assert "p-values are twice the median of those of each seed alone, at most 1" in inside.notes
