@@ -212,7 +212,7 @@ def sklearns_importance(arrays: Arrays, repeats: int) -> None:
 
 def assert_alike(ready: Replay) -> None:
     """Stop unless all contenders have the same clean balanced accuracy; in float64, where no sum rounds otherwise."""
-    arrays, expected = arrays_of(ready, np.float64), permute(ready, n_permutations=2, exact=False).clean
+    arrays, expected = arrays_of(ready, np.float64), permute(ready, n_permutations=2, interval=False).clean
     own = np.arange(len(arrays.truth))
     hits, flips = good_numpy(arrays)(own)
     assert flips == 0, f"the NumPy loop decides {flips} examples otherwise"
@@ -256,7 +256,9 @@ def core_seconds(ready: Replay, threads: int, most_threads: int, work: int) -> f
     more = few * ceil(work / (few * ready.panel.n_examples))
 
     def run(replicates: int) -> float:
-        return seconds(lambda: permute(ready, n_permutations=replicates, exact=False, threads=threads, engine="core"))
+        return seconds(
+            lambda: permute(ready, n_permutations=replicates, interval=False, threads=threads, engine="core")
+        )
 
     return (run(few + more) - run(few)) / more
 
@@ -367,7 +369,7 @@ def measure(ready: Replay, threads: list[int], runs: int, peers_up_to: int) -> N
     cores = list(own)[: len(threads)]
     for name in jobs.keys() - set(cores):  # kernels are compiled at their first call
         jobs[name]()
-    permute(ready, n_permutations=2, exact=False)
+    permute(ready, n_permutations=2, interval=False)
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     cpu = wall = 0.0
     for _ in range(runs):

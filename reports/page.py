@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sabotage.audit import Audit
+from sabotage.diagnosis import Diagnosis
 from sabotage.errors import printable
 from sabotage.results import Permutation
 from sabotage.roles import ROLES
@@ -35,6 +36,12 @@ def permutation_card(permutation: Permutation) -> str:
     """Return a notebook's view of a permutation test."""
     sentences = [repr(permutation), permutation.verdict.evidence + ".", what_was_not_shown(permutation)]
     return _render("card.html", title="Permutation test", sentences=sentences, audit=None, roles=ROLES)
+
+
+def diagnosis_card(diagnosis: Diagnosis) -> str:
+    """Return a notebook's view of several tests: what each found, and what it did not show."""
+    sentences = [text for pair in zip(diagnosis.findings, diagnosis.limits, strict=True) for text in pair]
+    return _render("card.html", title="Diagnosis", sentences=sentences, audit=None, roles=ROLES)
 
 
 def _svg(draw: Any, audit: Audit, height: float) -> Markup:

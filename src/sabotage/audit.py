@@ -29,6 +29,7 @@ from sabotage.remarks import (
     note_leaks,
     note_permutation,
     note_replay,
+    note_seeds,
 )
 from sabotage.results import Permutation
 from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
@@ -246,6 +247,7 @@ engine, progress
         )
     notes = Notes(panel.notes)
     note_leaks(panel, strict, notes)
+    note_seeds(panel, notes)
     digest = None
     if panel.origin.path is not None:
         try:

@@ -79,6 +79,11 @@ class Diagnosis:
     def __repr__(self) -> str:
         return "\n".join(["Diagnosis", *self.findings])
 
+    def _repr_html_(self) -> str:
+        from sabotage.reports.page import diagnosis_card
+
+        return diagnosis_card(self)
+
 
 def diagnose(
     panel: Panel,

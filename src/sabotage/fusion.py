@@ -104,7 +104,7 @@ class Replay:
         evidence = 1.0
         if self.kind != fusing.VOTE:
             parts = (np.abs(self.evidence[rows]) for rows in self.panel.chunks())
-            evidence = max(float(np.fmax.reduce(part, axis=None)) for part in parts)
+            evidence = max(float(np.fmax.reduce(part, axis=None, initial=0.0)) for part in parts)
         if self.panel.n_agents * weight * evidence < LARGEST_SUM:
             return None
         return (

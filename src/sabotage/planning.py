@@ -20,8 +20,9 @@ class Plan:
 
     Under a linear rule these come by the number of classes that the clean decision has to beat, then in file order:
     an order that depends on the rule alone, so that a seed means the same draws for every statistic of decisions and
-    every engine. Under another rule, and for a statistic of scores, all examples count as contested, in file order;
-    plans in step have an order of their own. Arrays are by position unless said.
+    every engine. Under rules that select an agent those are contested whose agents differ, for a statistic of scores
+    all that have a decision, in file order; plans in step have an order of their own. Arrays are by position unless
+    said.
 
     Attributes
     ----------
@@ -129,9 +130,12 @@ def make_plan(
     if top and replay.rule.needs == "candidates":
         listed = np.concatenate([replay.is_listed(rows) for rows in panel.chunks()])
     is_pruned = replay.is_linear and not log
-    pruned = _prune(replay, top, listed, pause) if is_pruned else _unpruned(n)
+    pruned = _prune(replay, top, listed, pause) if is_pruned else _unpruned(replay, top, log)
     rival_starts, rivals, check_starts, check_rivals, outcome, slack = pruned
-    n_half = np.diff(rival_starts) if is_pruned else np.ones(n, np.int64)
+    if is_pruned:
+        n_half = np.diff(rival_starts)
+    else:
+        n_half = (_differs(replay.spoken) if replay.rule.selects else clean >= 0).astype(np.int64)
     is_contested = n_half > 0
     rank = np.where(is_contested, n_half, n_classes)
     order = np.argsort(block * (n_classes + 1) + rank, kind="stable")
@@ -217,7 +221,7 @@ def in_step(plans: Sequence[Plan], units: Sequence[np.ndarray]) -> list[Plan]:
         wanted = np.r_[stepped[-1].swept, stepped[-1].checks]
         own = stepped[-1].block_of[wanted]
         np.maximum.at(drawn, own, wanted + 1 - starts[own])
-    return [replace(plan, drawn=drawn) for plan in stepped]
+    return [replace(plan, drawn=np.minimum(drawn, np.diff(plan.starts))) for plan in stepped]  # 0 where nobody is
 
 
 Pruned = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -248,11 +252,23 @@ def _prune(replay: Replay, top: int, listed: np.ndarray, pause: Callable[[], Non
     return starts, np.concatenate(rivals), check_starts, np.concatenate(check_rivals), outcome, slack
 
 
-def _unpruned(n: int) -> Pruned:
-    """Return the same of a rule of which nothing is known: any example may go either way."""
+def _unpruned(replay: Replay, top: int, log: int) -> Pruned:
+    """Return the same where any decision may go either way: but for agents of one label, of which one is selected."""
+    n = replay.panel.n_examples
     nobody = np.empty(0, np.int32)
     starts = np.zeros(n + 1, np.int64)
-    return starts, nobody, starts, nobody, np.full(n, pruning.OPEN, np.int8), np.zeros(n, np.int32)
+    outcome = np.full(n, pruning.OPEN, np.int8)
+    if replay.rule.selects and not log:
+        hit = replay.decision.hits(replay.panel.truth, top)
+        outcome[~_differs(replay.spoken)] = pruning.NEVER
+        outcome[~_differs(replay.spoken) & hit] = pruning.ALWAYS
+    return starts, nobody, starts, nobody, outcome, np.zeros(n, np.int32)
+
+
+def _differs(spoken: np.ndarray) -> np.ndarray:
+    """Whether the agents that speak, (n, M), say different labels: (n,) bool."""
+    least = np.where(spoken < 0, np.iinfo(np.int32).max, spoken).min(axis=1)
+    return spoken.max(axis=1) > least
 
 
 def block_codes(panel: Panel, spoken: np.ndarray, within: Sequence[str]) -> np.ndarray:

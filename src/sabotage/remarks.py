@@ -85,7 +85,7 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
         elif permutation.z is None:
             notes.add("z and p_normal are null: exact_sd is 0")
         if moments.gap_interval is None:
-            notes.add(f"gap_interval is null: {moments.n_clusters} clusters are too few, {FEWEST_CLUSTERS} are needed")
+            notes.add(f"gap_interval is null: it takes {FEWEST_CLUSTERS} clusters, found {moments.n_clusters}")
             if moments.gap_se is None:
                 notes.add("gap_se is null: one cluster has no spread")
     if permutation.against_weightless is None:
@@ -94,6 +94,16 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
         notes.add(f"contested_weight is null: {permutation.measure} is no sum of hits")
     if permutation.z is not None:
         notes.add("p_normal takes the statistic to be normal over permutations: an approximation")
+
+
+def note_seeds(panel: Panel, notes: Notes) -> None:
+    """Say how the rows of repeated runs count."""
+    if panel.runs.any():
+        notes.add(
+            f"each row counts as an example in roles, profiles and scores of the decision, {panel.n_examples:,} rows of"
+            f" {int(panel.units.max()) + 1:,} ids over {panel.seed_column}; intervals over clusters are over ids, or"
+            f" groups"
+        )
 
 
 def note_controls(controls: Controls | None, permutation: Permutation, notes: Notes) -> None:

@@ -136,7 +136,9 @@ class Permutation:
     def verdict(self) -> Verdict:
         """What the test says, by the rules of `sabotage.verdicts.judge`; of several tests by the adjusted p."""
         moments, adjusted = self.moments, self.p_two_sided_adjusted
-        few = f"{moments.n_clusters} clusters are too few" if moments is not None else self.why_no_moments
+        few = self.why_no_moments
+        if moments is not None:
+            few = f"{moments.n_clusters} cluster{' is' if moments.n_clusters == 1 else 's are'} too few"
         return judge(
             n_usable=self.n_usable,
             still=self.still,

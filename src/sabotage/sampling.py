@@ -51,11 +51,12 @@ def ring_sums(
     n, sizes, block = len(plan.order), np.diff(plan.starts), plan.block_of
     knows_rivals = plan.replay.is_linear and not plan.log
     moving = plan.checks if knows_rivals else plan.swept
-    longest = int(sizes[np.unique(block[moving])].max(initial=1)) - 1
+    has_moving = np.bincount(block[moving], minlength=plan.n_blocks) > 0
+    longest = int(sizes[has_moving].max(initial=1)) - 1
     n_steps = longest if everything else min(longest, max(FEWEST_DONORS, int(PAIRS // max(1, len(moving)))))
     # From here on positions stand as on the ring: neighbours there are read one after the other.
     at = np.lexsort((np.random.default_rng(seed).random(n), block))
-    n_donors = np.minimum(sizes[block] - 1, n_steps)
+    n_donors = np.where(has_moving[block], np.minimum(sizes[block] - 1, n_steps), sizes[block] - 1)
     ring = np.stack([plan.starts[block], sizes[block], n_donors])
     moves = np.zeros(n, bool)
     moves[moving] = True

@@ -71,7 +71,7 @@ class Trial:
     def contested(self) -> np.ndarray:
         """Units whose decision some reliability could change, as far as is known: ndarray of shape (n_units,), bool."""
         found = np.zeros(self.n_units, bool)
-        for run in self.runs:
+        for run in self.runs if self.replay.rule.uses_reliability else ():
             found[run.unit[run.plan.order[run.plan.swept]]] = True
         return found
 
@@ -81,6 +81,8 @@ class Trial:
         measure = self.runs[0].measure
         if not measure.is_sum or measure.is_log:
             return None
+        if not self.replay.rule.uses_reliability:
+            return 0.0
         parts = [run.measure.class_weights[run.plan.truth[run.plan.swept]].sum() for run in self.runs]
         return float(sum(parts) / len(parts))
 

@@ -176,13 +176,20 @@ def test_blocks_are_patterns_and_columns_with_null_a_value():
     panel = make_panel(
         60, 2, 3, missing=0.4, columns={"site": pa.array([None, "a", "b"] * 20), "x": pa.array([1, 2] * 30)}
     )
-    plan = make_plan(replay(panel, "select_best"), ["site", "x"])  # not linear: file order inside a block
+    plan = make_plan(
+        replay(panel, "select_best"), ["site", "x"]
+    )  # not linear: agents that differ, in file order, first
     order, starts = plan.order, plan.starts
     assert sorted(order.tolist()) == list(range(60))
     keys = [(tuple(panel.spoke[i]), i % 3, i % 2) for i in order]
+    differ = np.array([len(set(row[row >= 0].tolist())) > 1 for row in panel.labels])
     for start, stop in pairwise(starts):
         assert len(set(keys[start:stop])) == 1
-        assert (np.diff(order[start:stop]) > 0).all()
+        first = differ[order[start:stop]]
+        assert (np.diff(first.astype(int)) <= 0).all()
+        for part in (order[start:stop][first], order[start:stop][~first]):
+            assert (np.diff(part) > 0).all()
+    assert set(plan.order[plan.swept]) <= set(np.flatnonzero(differ).tolist())
     assert len(starts) - 1 == len(set(keys))
 
 
