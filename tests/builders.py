@@ -1,5 +1,8 @@
 """Panels for tests: drawn at random, with ties, gaps and everything else that real files have."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import naive
 import numpy as np
 import pyarrow as pa
@@ -74,6 +77,34 @@ def doubled(panel: Panel) -> Panel:
             for name in ("truth", "labels", "confidence", "scores", "reliability")
         ),
     )
+
+
+def seeded(
+    n_ids: int = 10,
+    n_seeds: int = 3,
+    seed: int = 0,
+    *,
+    dropped: float = 0.25,
+    numbers: bool = False,
+    missing: float = 0.0,
+    steps: int | None = None,
+    **columns: Callable[[int, int], object],
+) -> Panel:
+    """Draw a panel of ids in up to four seeds, one of them null, in random order; some ids lack some seeds.
+
+    A column is a function of the numbers of id and seed; ids are words, or with `numbers` whole numbers.
+    """
+    random = np.random.default_rng(seed)
+    n = n_ids * n_seeds
+    panel = make_panel(n, 3, 3, seed, missing=missing, steps=steps)
+    unit, run = np.tile(np.arange(n_ids), n_seeds), np.repeat(np.arange(n_seeds), n_ids)
+    kept = {"seed": pa.array([("x", None, "y", "z")[k] for k in run])}
+    kept |= {
+        name: pa.array([of(int(i), int(k)) for i, k in zip(unit, run, strict=True)]) for name, of in columns.items()
+    }
+    ids = pa.array(900 - 7 * unit) if numbers else pa.array([f"clip {k}" for k in unit])
+    panel = replace(panel, ids=ids, truth=panel.truth[unit], columns=kept, seed_column="seed")
+    return panel.take(random.permutation(np.flatnonzero(random.random(n) >= dropped)))
 
 
 def to_naive(panel: Panel) -> naive.Tiny:

@@ -125,6 +125,7 @@ def _log_kind(ready: Replay) -> int:
         raise SabotageError(f"log_likelihood needs scores that make a distribution: {rule.name} has none")
     if rule.evidence == "log_scores":
         return pairs.SOFTMAX
-    if ready.evidence.shape[0] > 1 and any(float(np.nanmin(ready.evidence[r])) < 0 for r in ready.panel.chunks()):
+    lowest = (np.fmin.reduce(ready.evidence[rows], axis=None, initial=0.0) for rows in ready.panel.chunks())
+    if min(lowest) < 0:  # of one row of zeros where labels are the evidence
         raise SabotageError("log_likelihood needs class scores that are not negative")
     return pairs.SHARE
