@@ -7,7 +7,7 @@ import numpy as np
 
 from sabotage.errors import SabotageError, unknown
 from sabotage.fusion import Decision, Replay
-from sabotage.kernels import pairs
+from sabotage.kernels import fusing, pairs
 
 STATISTICS = ("accuracy", "balanced_accuracy", "log_likelihood", "macro_f1", "top_2", "top_3")
 
@@ -126,6 +126,6 @@ def _log_kind(ready: Replay) -> int:
     if rule.evidence == "log_scores":
         return pairs.SOFTMAX
     lowest = (np.fmin.reduce(ready.evidence[rows], axis=None, initial=0.0) for rows in ready.panel.chunks())
-    if min(lowest) < 0:  # of one row of zeros where labels are the evidence
+    if ready.kind != fusing.VOTE and min(lowest) < 0:
         raise SabotageError("log_likelihood needs class scores that are not negative")
     return pairs.SHARE

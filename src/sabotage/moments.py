@@ -108,7 +108,12 @@ def terms(plan: Plan, sums: PairSums, worth: np.ndarray, class_weights: np.ndarr
     influence = np.empty(len(gain))
     influence[plan.order] = weight * (gain - usual) - given / n_donors
     return Terms(
-        mean, max(variance, 0.0), float((weight * gain).sum()), influence, sums.is_complete, int(n_donors.max())
+        mean,
+        max(variance, 0.0),
+        float((weight * gain).sum()),
+        influence,
+        sums.is_complete,
+        int(sums.n_donors[sums.moves].max(initial=0)),
     )
 
 

@@ -19,6 +19,7 @@ from sabotage.trials import Run, Trial
 
 NO_SUM = "macro-F1 is no sum over examples"
 NOT_SHOWN = "scheme independent has none that was shown to be valid"
+FEWEST_DERANGED = 20  # rows of a block; in blocks of two p <= .05 came out in 41 % of the samples without any effect
 FALSE_ALARM = 1e-9  # chance that exact and Monte Carlo means are called different though both are right
 
 
@@ -94,6 +95,8 @@ def run_trial(
         one within Monte Carlo error.
     """
     n_permutations, threads = settings.n_permutations, settings.threads or usable_cpus()
+    if settings.derangement:
+        _require_large_blocks(trial, agent)
     why = _why_no_sums(trial, settings)
     if why is not None and settings.exact:
         raise SabotageError(f"exact sums do not exist: {why}")
@@ -112,7 +115,7 @@ def run_trial(
     parts = None
     if why is None:
         found = [_sum(run, trial, agent, settings, threads, stop, bool(engines)) for run in trial.runs]
-        parts, why = [part for part, _ in found], found[0][1]
+        parts, why = [part for part, _ in found], next((reason for _, reason in found if reason is not None), None)
         if len(parts) == 1 and why is None and not settings.derangement:
             _agree(parts[0], clean[0] - float((clean[0] - broken[0]).mean()), n_permutations, trial.contested_weight)
     ready = [(run.measure, run.replay) for run in trial.runs]
@@ -129,6 +132,17 @@ def run_trial(
         n_usable=n_usable,
         smallest_p=_smallest_p(trial, agent, settings),
     )
+
+
+def _require_large_blocks(trial: Trial, agent: int | None) -> None:
+    """Refuse derangements of small blocks: they have so few that p is far too often small."""
+    size = np.bincount(trial.block)[trial.block]
+    small = trial.usable(agent) & (size < FEWEST_DERANGED)
+    if small.any():
+        raise SabotageError(
+            f"derangements need blocks of {FEWEST_DERANGED} or more, or p is too often small: found"
+            f" {int(np.count_nonzero(small)):,} examples in smaller ones; leave --derangement out"
+        )
 
 
 def _clean(run: Run) -> float:
@@ -214,7 +228,7 @@ def _proof(
     n_contested = int(np.count_nonzero(trial.contested))
     if not n_contested:
         return "no decision can change under any reliability (proven for each example by its evidence)"
-    if settings.scheme == "independent":
+    if settings.scheme == "independent" or measure.top:  # pairs are tried for their decisions, not their coverage
         return None
     if all(proves_still(run.plan, agent, pause=stop.check) for run in trial.runs):
         return (

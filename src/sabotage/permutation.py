@@ -71,8 +71,8 @@ def permute(
         Also inside so many strata of the margin by which the equal-weight decision leads: against reliability that only
         knows which examples are easy.
     derangement : bool
-        Draw only permutations that leave no row where it was, each as likely as another. p is then an approximation:
-        the observed pairing is none of those that it is compared with.
+        Draw only permutations that leave no row where it was, each as likely as another. p is then an approximation,
+        for the observed pairing is none of those that it is compared with; blocks of fewer than 20 are refused.
     per_seed : bool
         Shuffle each seed on its own (inside its folds, where a fold column is named), and combine: p is twice the
         median over seeds, at most 1.
@@ -272,7 +272,7 @@ def _conclude(
         still=stills[0] if None not in stills else None,
         agent=None if agent is None else ready.panel.agents[agent],
         moments=moments,
-        why_no_moments=outcomes[0].why,
+        why_no_moments=next((outcome.why for outcome in outcomes if outcome.why is not None), None),
         seeds=seeds,
         per_seed=shape.per_seed,
         broken=broken,

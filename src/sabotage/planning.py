@@ -86,6 +86,11 @@ class Plan:
         """Blocks, those of one example included."""
         return len(self.starts) - 1
 
+    @cached_property
+    def touched(self) -> np.ndarray:
+        """Positions whose decision can change, or whose hit: ndarray of int64, ascending."""
+        return np.union1d(self.swept, self.checks)
+
     @property
     def width(self) -> int:
         """Counts of a replicate: hits by class, flips, and where they count, decisions by class or a sum's bits."""
@@ -129,6 +134,8 @@ def make_plan(
     listed = np.ones((1, n_classes), bool)
     if top and replay.rule.needs == "candidates":
         listed = np.concatenate([replay.is_listed(rows) for rows in panel.chunks()])
+    if replay.is_linear and replay.overflow is not None:
+        raise SabotageError(replay.overflow)
     is_pruned = replay.is_linear and not log
     pruned = _prune(replay, top, listed, pause) if is_pruned else _unpruned(replay, top, log)
     rival_starts, rivals, check_starts, check_rivals, outcome, slack = pruned
@@ -233,8 +240,6 @@ def _prune(replay: Replay, top: int, listed: np.ndarray, pause: Callable[[], Non
     starts, check_starts = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
     rivals, check_rivals = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     outcome, slack = np.empty(n, np.int8), np.empty(n, np.int32)
-    if replay.overflow is not None:
-        raise SabotageError(replay.overflow)
     smallest = float(replay.weights[replay.weights > 0].min(initial=1.0))
     for first in range(0, n, PRUNED_AT_ONCE):
         pause()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from operator import index
 
 import numpy as np
 
@@ -69,10 +70,10 @@ class Trial:
 
     @cached_property
     def contested(self) -> np.ndarray:
-        """Units whose decision some reliability could change, as far as is known: ndarray of shape (n_units,), bool."""
+        """Units whose decision, or coverage, some reliability could change, as far as is known: bool (n_units,)."""
         found = np.zeros(self.n_units, bool)
         for run in self.runs if self.replay.rule.uses_reliability else ():
-            found[run.unit[run.plan.order[run.plan.swept]]] = True
+            found[run.unit[run.plan.order[run.plan.touched]]] = True
         return found
 
     @cached_property
@@ -83,13 +84,13 @@ class Trial:
             return None
         if not self.replay.rule.uses_reliability:
             return 0.0
-        parts = [run.measure.class_weights[run.plan.truth[run.plan.swept]].sum() for run in self.runs]
+        parts = [run.measure.class_weights[run.plan.truth[run.plan.touched]].sum() for run in self.runs]
         return float(sum(parts) / len(parts))
 
     def usable(self, agent: int | None) -> np.ndarray:
         """Units in a block that holds two different rows of reliability, or two values of one agent's: bool (n_units,).
 
-        A silent agent has none, and a null weighs 0.
+        A silent agent has none, and a null weighs 0, or under a softmax nothing, which is less.
         """
         order = np.argsort(self.block, kind="stable")
         starts = np.searchsorted(self.block[order], np.arange(self.n_blocks))
@@ -121,7 +122,8 @@ class Trial:
         """Return the reliabilities of each run by unit, (n_units, M) or (n_units, 1)."""
         tables = []
         for run in self.runs:
-            known = np.where(run.replay.spoken >= 0, np.nan_to_num(run.replay.panel.reliability), 0.0)
+            null = -1.0 if run.replay.rule.weight == "softmax" else 0.0
+            known = np.where(run.replay.spoken >= 0, np.nan_to_num(run.replay.panel.reliability, nan=null), 0.0)
             table = np.zeros((self.n_units, known.shape[1]))
             table[run.unit] = known
             tables.append(table if agent is None else table[:, [agent]])
@@ -148,11 +150,17 @@ def make_trial(
         For an unknown statistic or column, or a column whose value an id does not keep over the seeds.
     """
     panel = ready.panel
-    if within_difficulty is not None and not 2 <= within_difficulty <= panel.n_examples:
-        raise SabotageError(
-            f"within_difficulty must be a number of strata from 2 to the number of examples, {panel.n_examples}: found"
-            f" {within_difficulty}"
-        )
+    if within_difficulty is not None:
+        within_difficulty = index(within_difficulty)
+        if not 2 <= within_difficulty <= panel.n_examples:
+            raise SabotageError(
+                f"within_difficulty must be a number of strata from 2 to the number of examples, {panel.n_examples}:"
+                f" found {within_difficulty}"
+            )
+        if ready.rule.selects:
+            raise SabotageError(
+                f"within_difficulty needs a rule whose scores have a margin: {ready.rule.name} has none"
+            )
     parts = _parts(panel)
     within = tuple(dict.fromkeys((*within, *_fold_within(panel, parts))))
     n_units = max(int(unit.max()) for _, _, unit in parts) + 1
@@ -187,6 +195,10 @@ def make_trials(
 ) -> list[Trial]:
     """Make one trial ready, or one for each seed, whose clusters are numbered alike."""
     panel = ready.panel
+    if panel.group is not None and panel.seed_column is not None and not keeps(panel, panel.group):
+        raise SabotageError(
+            f"an id must keep its {panel.group} over the seeds, or the groups are no clusters: some do not"
+        )
     cluster = clusters(panel)
     if not per_seed:
         return [make_trial(ready, statistic, within, within_difficulty, cluster, pause)]
@@ -205,7 +217,8 @@ def margin(ready: Replay) -> np.ndarray:
     decision = ready.decide(ready.weightless, keep_scores=True)
     assert decision.scores is not None  # asked for
     best = np.partition(decision.scores, -2, axis=1)[:, -2:]
-    return (best[:, 1] - best[:, 0]) / np.maximum((ready.spoken >= 0).sum(axis=1), 1)
+    # Rounded, so that margins which differ by what a sum loses stay in one stratum.
+    return np.round((best[:, 1] - best[:, 0]) / np.maximum((ready.spoken >= 0).sum(axis=1), 1), 12)
 
 
 def keeps(panel: Panel, name: str) -> bool:
@@ -223,6 +236,10 @@ def _parts(panel: Panel) -> list[Part]:
     everything = np.arange(panel.n_examples)
     if panel.seed_column is None:
         return [("", everything, everything)]
+    if len(np.unique(panel.units * (int(panel.runs.max()) + 1) + panel.runs)) < panel.n_examples:
+        raise SabotageError(
+            f"an id stands more than once in one {panel.seed_column}: ids and seeds together name a row"
+        )
     seeds, names = panel.codes(panel.seed_column), panel.column(panel.seed_column)
     runs = [np.flatnonzero(seeds == code) for code in np.unique(seeds).tolist()]
     if len(runs) == 1:

@@ -19,6 +19,12 @@ from sabotage.planning import make_plan
 some = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Let small blocks be deranged, which can be enumerated."""
+    monkeypatch.setattr("sabotage.outcomes.FEWEST_DERANGED", 2)
+
+
 def draws(sizes, n_cohorts, scheme="joint", engine=None, seed=3):
     """Draw 64 derangements a cohort of blocks of the given sizes: (64 n_cohorts, streams, n)."""
     n = sum(sizes)

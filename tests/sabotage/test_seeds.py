@@ -19,6 +19,12 @@ from sabotage.trials import make_trial, make_trials
 some = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Let small blocks be deranged, which can be enumerated."""
+    monkeypatch.setattr("sabotage.outcomes.FEWEST_DERANGED", 2)
+
+
 def rows_of(panel):
     """Return {seed: {id: row}} of a panel."""
     found = {}
