@@ -113,6 +113,7 @@ def test_leaks_warn_or_refuse(panel):
 )
 def test_nulls_have_their_reason(panel, options, says, monkeypatch):
     monkeypatch.setattr("sabotage.sampling.PAIRS", 10)
+    monkeypatch.setattr("sabotage.outcomes.FEWEST_DERANGED", 2)
     found = diagnose(panel, **{"n_permutations": 20} | options)
     assert any(says in note for note in found.notes), found.notes
 
