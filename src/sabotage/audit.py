@@ -12,22 +12,20 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
-from sabotage.controls import Controls, DoseResponse, measure_dose_response, run_controls
+from sabotage.controls import Controls, DoseResponse
+from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
 from sabotage.files import sha256
 from sabotage.finding import find
 from sabotage.fusion import CLIP, TEMPERATURE, Decision, recorded, replay
-from sabotage.headroom import Headroom, measure_headroom
+from sabotage.headroom import Headroom
 from sabotage.notes import Notes
 from sabotage.panel import Panel
-from sabotage.permutation import Progress, permute
+from sabotage.permutation import Progress
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
 from sabotage.remarks import (
     note_agreement,
-    note_controls,
-    note_headroom,
     note_leaks,
-    note_permutation,
     note_replay,
     note_seeds,
 )
@@ -273,29 +271,28 @@ engine, progress
     if routing.auroc is None:
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
-    permutation, control, headroom, doses = None, None, None, None
+    permutation, beside = None, Context(None, None, None)
     if n_permutations and ready.overflow is None:
-        options: dict[str, Any] = {
-            "statistic": statistic,
-            "scheme": scheme,
-            "within": within,
-            "within_difficulty": within_difficulty,
-            "derangement": derangement,
-            "per_seed": per_seed,
-            "n_permutations": n_permutations,
-            "seed": seed,
-            "threads": threads,
-            "engine": engine,
-        }
-        permutation = permute(ready, **options, delta=delta, exact=exact, progress=progress)
-        note_permutation(ready, permutation, notes)
-        headroom = measure_headroom(ready, statistic)
-        note_headroom(headroom, notes)
-        if controls:
-            control = run_controls(ready, delta=delta, **options)
-            note_controls(control, permutation, notes)
-        if dose_response:
-            doses = measure_dose_response(ready, **options, progress=progress)
+        (permutation,), beside = examine(
+            ready,
+            notes,
+            exact=exact,
+            headroom=True,
+            controls=controls,
+            dose_response=dose_response,
+            progress=progress,
+            delta=delta,
+            statistic=statistic,
+            scheme=scheme,
+            within=within,
+            within_difficulty=within_difficulty,
+            derangement=derangement,
+            per_seed=per_seed,
+            n_permutations=n_permutations,
+            seed=seed,
+            threads=threads,
+            engine=engine,
+        )
     else:
         notes.add(f"permutation, controls and headroom are null: {ready.overflow or '0 permutations were asked for'}")
     if not controls:
@@ -351,9 +348,9 @@ engine, progress
         alignment=alignment,
         agreement=agreement,
         permutation=permutation,
-        controls=control,
-        headroom=headroom,
-        dose_response=doses,
+        controls=beside.controls,
+        headroom=beside.headroom,
+        dose_response=beside.dose_response,
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
         sha256=digest,

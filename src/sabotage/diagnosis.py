@@ -137,55 +137,71 @@ progress
     """
     notes = Notes(panel.notes)
     note_leaks(panel, strict, notes)
-    shared: dict[str, Any] = {
-        "within": within,
-        "within_difficulty": within_difficulty,
-        "derangement": derangement,
-        "per_seed": per_seed,
-        "n_permutations": n_permutations,
-        "seed": seed,
-        "threads": threads,
-        "engine": engine,
-    }
     tests: list[Permutation] = []
     contexts = []
     for rule in dict.fromkeys(rules) or [None]:
         ready = replay(panel, rule, clip=clip, temperature=temperature)
         note_replay(ready, notes)
         for statistic in dict.fromkeys(statistics):
-            options = shared | {"statistic": statistic}
-            once: dict[str, Any] = {"delta": delta, "exact": exact, "progress": progress}
-            if scheme == "single":
-                found = list(permute_each(ready, **options, **once, adjustment=adjustment).values())
-            else:
-                found = [permute(ready, scheme=scheme, **options, **once)]
-            for test in found:
-                note_permutation(ready, test, notes)
-            tests += found
-            contexts.append(
-                _context(ready, found[0], controls, dose_response, options | {"scheme": scheme}, progress, notes)
+            found, context = examine(
+                ready,
+                notes,
+                exact=exact,
+                headroom=controls,
+                controls=controls,
+                dose_response=dose_response,
+                progress=progress,
+                delta=delta,
+                statistic=statistic,
+                scheme=scheme,
+                within=within,
+                within_difficulty=within_difficulty,
+                derangement=derangement,
+                per_seed=per_seed,
+                n_permutations=n_permutations,
+                seed=seed,
+                threads=threads,
+                engine=engine,
             )
+            tests += found
+            contexts.append(context)
     return Diagnosis(panel, tuple(adjust_tests(tests, adjustment)), tuple(contexts), tuple(notes))
 
 
-def _context(
+def examine(
     ready: Replay,
-    test: Permutation,
+    notes: Notes,
+    *,
+    exact: bool | None,
+    headroom: bool,
     controls: bool,
     dose_response: bool,
-    options: dict[str, Any],
     progress: Progress | None,
-    notes: Notes,
-) -> Context:
-    control = headroom = doses = None
+    delta: float,
+    **options: Any,
+) -> tuple[list[Permutation], Context]:
+    """Run the test of one rule and statistic, one for each agent of scheme "single", and what stands beside it.
+
+    `options` are those of `permute`; what is null gets its reason in `notes`.
+    """
+    once: dict[str, Any] = {"delta": delta, "exact": exact, "progress": progress}
+    if options["scheme"] == "single":
+        alone = {name: value for name, value in options.items() if name != "scheme"}
+        tests = list(permute_each(ready, **alone, **once).values())
+    else:
+        tests = [permute(ready, **options, **once)]
+    for test in tests:
+        note_permutation(ready, test, notes)
+    room = control = doses = None
+    if headroom:
+        room = measure_headroom(ready, options["statistic"])
+        note_headroom(room, notes)
     if controls:
-        control = run_controls(ready, delta=test.delta, **options)
-        note_controls(control, test, notes)
-        headroom = measure_headroom(ready, test.statistic)
-        note_headroom(headroom, notes)
+        control = run_controls(ready, delta=delta, **options)
+        note_controls(control, tests[0], notes)
     if dose_response:
         doses = measure_dose_response(ready, **options, progress=progress)
-    return Context(control, headroom, doses)
+    return tests, Context(control, room, doses)
 
 
 def _power(test: Permutation, gap: float | None) -> dict[str, Any]:
