@@ -1,14 +1,18 @@
 """The page: self-contained, escaped, and with the numbers of the audit."""
 
 import re
+from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from builders import make_panel
+from builders import make_panel, seeded
 
-from sabotage import Panel, analyze
+from sabotage import Panel, analyze, diagnose, permute
+from sabotage import replay as replayed
+from sabotage.saying import what_was_found, what_was_not_shown
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "path", "rect", "use", "line"}
 EVIL = "<script>alert(1)</script>"
@@ -107,3 +111,36 @@ def test_headings_are_in_order(audit):
     levels = [int(tag[1]) for tag in Page(audit.to_html()).tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+def test_the_page_shows_the_verdict_with_what_stands_beside_it():
+    panel = seeded(30, 3, dropped=0.1)
+    audit = analyze(panel, n_permutations=50, dose_response=True)
+    page = audit.to_html()
+    found = audit.to_dict()
+    assert f"<h2>Permutation test: {audit.permutation.verdict.word}</h2>" in page
+    text = unescape(page)
+    for sentence in (what_was_found(panel, audit.permutation), what_was_not_shown(audit.permutation)):
+        assert sentence in text
+    assert audit.permutation.exchanged in text
+    for heading in ("Controls", "Dose-response", "Headroom"):
+        assert f"<h3>{heading}</h3>" in page
+    for seed in found["permutation"]["seeds"]:
+        assert f"<tr><td>{seed['seed']}</td><td>{seed['n_examples']}</td><td>{seed['clean']:.4f}</td>" in page
+    for agent, own in found["alignment"]["agents"].items():
+        assert (
+            f"<tr><td>{agent}</td><td>{own['n']}</td><td>{own['n_right']}</td><td>{own['auroc']['value']:.3f}" in page
+        )
+
+
+def test_a_rule_that_cannot_respond_is_named_on_the_page():
+    panel = make_panel(80, 2, 3)
+    same = replace(panel, labels=np.repeat(panel.labels[:, :1], 2, axis=1), scores=None)
+    assert "this rule cannot respond" in analyze(same, rule="weighted_vote", n_permutations=9).to_html()
+
+
+def test_cards_of_tests_hold_both_sentences():
+    panel = make_panel(40)
+    card = unescape(diagnose(panel, n_permutations=9, scheme="single")._repr_html_())
+    assert card.count("Not shown: ") == 3
+    assert "Not shown: " in unescape(permute(replayed(panel), n_permutations=9)._repr_html_())
