@@ -114,7 +114,10 @@ def run_trial(
         n_flips += flips
     parts = None
     if why is None:
-        found = [_sum(run, trial, agent, settings, threads, stop, bool(engines)) for run in trial.runs]
+        runners: Sequence[Engine | None] = engines or [None] * len(trial.runs)
+        found = [
+            _sum(run, engine, agent, settings, threads, stop) for run, engine in zip(trial.runs, runners, strict=True)
+        ]
         parts, why = [part for part, _ in found], next((reason for _, reason in found if reason is not None), None)
         if len(parts) == 1 and why is None and not settings.derangement:
             _agree(parts[0], clean[0] - float((clean[0] - broken[0]).mean()), n_permutations, trial.contested_weight)
@@ -166,12 +169,12 @@ def _why_no_sums(trial: Trial, settings: Settings) -> str | None:
 
 
 def _sum(
-    run: Run, trial: Trial, agent: int | None, settings: Settings, threads: int, stop: Stop, moves: bool
+    run: Run, engine: Engine | None, agent: int | None, settings: Settings, threads: int, stop: Stop
 ) -> tuple[Terms, str | None]:
-    """Return the terms of one run, and why not every pair is in them."""
+    """Return the terms of one run, and why not every pair is in them; `engine` ran its replicates, if any did."""
     measure, plan, worth = run.measure, run.plan, run.worth
     why = None
-    if not moves:
+    if engine is None:
         sums = unmoved(plan, worth[plan.order])
     else:
         # Weights of a softmax depend on the whole row: of those the engines' sums know nothing where one agent moves.
@@ -187,13 +190,13 @@ def _sum(
                 f"exact sums over {n_pairs:,} pairs of examples take long: --exact (in Python exact=True) asks for them"
             )
         if has_engine and why is None:
-            engine = make_engine(plan, settings.scheme, agent, settings.engine, stop.check)
+            if settings.derangement or engine.plan is not plan:  # made for what the core cannot draw, but can sum
+                engine = make_engine(plan, settings.scheme, agent, settings.engine, stop.check)
             sums = sum_pairs(engine, measure.class_weights, threads, stop.check)
         else:
             sums = ring_sums(plan, agent, measure.class_weights, worth, settings.seed, why is None, threads, stop.check)
             why = None if sums.is_complete else why
-    by_class = measure.by_class
-    return terms(plan, sums, worth, measure.class_weights, by_class), why
+    return terms(plan, sums, worth, measure.class_weights, measure.by_class), why
 
 
 def _count_all(plan: Plan) -> int:
