@@ -29,6 +29,9 @@ class Moments:
     gap_interval : tuple of float, or None
         gap_u +- t(G - 1, .975) gap_se; None for fewer than 10 clusters.
     n_clusters : int
+    n_changed : float
+        Units of worth, hits for all statistics but the likelihood, that another's reliability changes, on average: an
+        interval that rests on a few is too narrow.
     n_donors : int or None
         Donors of each example in sums over a sample of pairs; None where every pair is in.
     """
@@ -39,6 +42,7 @@ class Moments:
     gap_se: float | None
     gap_interval: tuple[float, float] | None
     n_clusters: int
+    n_changed: float
     n_donors: int | None
 
     @property
@@ -61,6 +65,7 @@ class Terms:
     variance: float
     gap: float
     influence: np.ndarray
+    n_changed: float
     is_complete: bool
     n_donors: int
 
@@ -112,6 +117,7 @@ def terms(plan: Plan, sums: PairSums, worth: np.ndarray, class_weights: np.ndarr
         max(variance, 0.0),
         float((weight * gain).sum()),
         influence,
+        float(np.abs(gain).sum()),
         sums.is_complete,
         int(sums.n_donors[sums.moves].max(initial=0)),
     )
@@ -143,5 +149,6 @@ def combine(parts: Sequence[Terms], clusters: Sequence[np.ndarray | None], has_s
         gap_se=found.se,
         gap_interval=found.interval,
         n_clusters=found.n_clusters,
+        n_changed=sum(part.n_changed for part in parts) / n_runs,
         n_donors=None if is_exact else max(part.n_donors for part in parts),
     )

@@ -128,3 +128,33 @@ def test_folds_that_change_are_no_block():
     inside = diagnose(panel, n_permutations=9, per_seed=True)
     assert inside.tests[0].within == ("fold",)
     assert "p-values are twice the median of those of each seed alone, at most 1" in inside.notes
+
+
+def test_an_interval_that_rests_on_little_is_said_to_be_narrow():
+    panel = make_panel(100, 3, 4, seed=1)
+    few = replace(panel, labels=panel.labels.copy(), scores=panel.scores.copy())
+    sure = np.eye(4)[panel.truth][:, None].repeat(3, axis=1)
+    few.scores[4:] = sure[4:]
+    few.labels[4:] = panel.truth[4:, None]
+    found = diagnose(few, n_permutations=9)
+    ((test,), ready) = (found.tests, replay(few))
+    changed = 0.0
+    for i in range(100):
+        hits = []
+        for j in range(100):
+            scores = np.einsum("m,mc->c", few.reliability[j], few.scores[i])
+            hits.append(scores.argmax() == few.truth[i])
+        changed += abs(hits[i] - (sum(hits) - hits[i]) / 99)
+    assert ready.decision.labels[4:].tolist() == few.truth[4:].tolist()
+    assert test.moments.n_changed == pytest.approx(changed, abs=1e-9)
+    assert 0 < changed < 4
+    assert any("the interval of the gap is too narrow" in note for note in found.notes)
+    assert not any("too narrow" in note for note in diagnose(panel, n_permutations=9).notes)
+
+
+def test_small_blocks_are_asked_to_be_clusters():
+    panel = make_panel(60, 3, 4, columns={"pair": pa.array([k // 2 for k in range(60)])})
+    says = "--group pair would take blocks of it to be"
+    assert any(says in note for note in diagnose(panel, within=["pair"], n_permutations=9).notes)
+    named = replace(panel, group="pair")
+    assert not any(says in note for note in diagnose(named, within=["pair"], n_permutations=9).notes)

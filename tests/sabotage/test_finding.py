@@ -36,7 +36,7 @@ def shuffled(clean, gap, reach, p2, flips, beside=None, n=10_000, **others):
         p_value_two_sided=p2,
         flip_rate=flips,
         n_permutations=n,
-        moments=None if reach is None else Moments(clean - gap, 0.002, gap, reach / 1.987, interval, 91, None),
+        moments=None if reach is None else Moments(clean - gap, 0.002, gap, reach / 1.987, interval, 91, 100.0, None),
         why_no_moments="nobody looked" if reach is None else None,
         against_weightless=weightless,
         **{"rule": "weighted_mean", "still": None} | others,
