@@ -62,6 +62,11 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
             f"p takes the examples of one {panel.group} to be exchangeable with those of another; --within"
             f" {panel.group} moves reliability inside each alone"
         )
+    if permutation.scheme != "joint" and ready.rule.uses_reliability and panel.n_agents > 1:
+        notes.add(
+            f"scheme {permutation.scheme} tears reliabilities of one example apart: where those of its agents rise and"
+            f" fall together, p can be small although none knows who is right"
+        )
     fold = panel.fold_column
     if fold is not None and fold not in permutation.within:
         why_not = "it tells the rows of one id apart" if fold == panel.seed_column else "ids change it over the seeds"

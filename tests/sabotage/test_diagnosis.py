@@ -101,6 +101,8 @@ def test_leaks_warn_or_refuse(panel):
     ("options", "says"),
     [
         ({"derangement": True}, "p is an approximation"),
+        ({"scheme": "independent"}, "scheme independent tears reliabilities of one example apart"),
+        ({"scheme": "single"}, "scheme single tears reliabilities of one example apart"),
         ({"derangement": True}, "exact_sd, z and p_normal are null: derangements"),
         ({"statistics": ["macro_f1"]}, "gap_interval and n_clusters are null: macro-F1 is no sum"),
         ({"statistics": ["macro_f1"], "controls": True}, "can_respond is null: the positive control has no interval"),
