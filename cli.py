@@ -206,7 +206,7 @@ def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> Non
     if as_json:
         click.echo(audit.to_json(), nl=False)
     else:
-        terminal.print_audit(audit)
+        terminal.print_audit(audit, output is not None)
         if output is not None:
             terminal.print_written(output)
 
@@ -252,7 +252,12 @@ def profile(file: str, as_json: bool, **options: Any) -> None:
     help="How the p-values of several tests are adjusted: Holm, or Benjamini and Hochberg.",
 )
 @click.option("--controls", is_flag=True, help="Run the positive and negative control, and measure the headroom.")
-@click.option("--power-for", type=float, metavar="GAP", help="Say how many examples would show this gap.")
+@click.option(
+    "--power-for",
+    type=click.FloatRange(0, min_open=True),
+    metavar="GAP",
+    help="Say how many examples would show this gap.",
+)
 @json_option
 def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -> None:
     """Shuffle the reliability of FILE across examples and see whether decisions suffer.
@@ -298,6 +303,8 @@ def simulate(scenario: str, n: int, seed: int, output: str) -> None:
     from sabotage.simulation import SCENARIOS
     from sabotage.simulation import simulate as draw
 
+    if not output.endswith(".parquet"):
+        raise SabotageError(f"{output} is written as parquet: give -o a name that ends in .parquet")
     panel = draw(scenario, n, seed)
     panel.to_parquet(output)
     terminal.print_scenario(SCENARIOS[scenario], n, output)
@@ -349,7 +356,7 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     with progress_bar() as progress:
         audit = analyze_panel(panel, n_permutations=permutations, seed=seed, threads=threads, progress=progress)
     writing.write_audit(audit, output)
-    terminal.print_audit(audit)
+    terminal.print_audit(audit, is_written=True)
     terminal.print_written(output, "preds.parquet")
 
 

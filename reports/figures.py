@@ -73,7 +73,8 @@ def permutation_null(audit: Audit, ax: Axes) -> Axes:
         label=f"every weight 1, {permutation.uniform_weights:.3f}",
     )
     ax.set_title(
-        f"{permutation.n_permutations:,} shuffles of {short(audit.panel.weights)}, p = {permutation.p_value:.2g}"
+        f"{permutation.n_permutations:,} shuffles of {short(audit.panel.weights)},"
+        f" two-sided p = {permutation.p_value_two_sided:.2g}"
     )
     ax.set_xlabel(measure)
     ax.set_ylabel("replicates")

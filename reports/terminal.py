@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.markup import escape
 from rich.table import Table
 from sabotage.reports.writing import FILES
@@ -68,8 +68,8 @@ def print_panel(panel: Panel) -> None:
     out.print(grid)
 
 
-def print_audit(audit: Audit) -> None:
-    """Print the finding, a table of the agents, the decision, the test and the first notes."""
+def print_audit(audit: Audit, is_written: bool = False) -> None:
+    """Print the finding, a table of the agents, the decision, the test and the first notes; where the rest is."""
     out = console()
     out.print()
     for sentence in audit.finding:
@@ -87,7 +87,7 @@ def print_audit(audit: Audit) -> None:
         out.print(_permutation_line(audit.permutation))
         out.print(safe(what_was_not_shown(audit.permutation)))
     _print_context(out, audit.controls, audit.headroom, audit.dose_response)
-    _print_notes(out, audit.notes)
+    _print_notes(out, audit.notes, is_written)
 
 
 def print_profiles(audit: Audit) -> None:
@@ -139,7 +139,7 @@ def _permutation_grid(test: Permutation, power_for: float | None) -> Table:
     grid.add_row("verdict", f"[bold]{test.verdict.word}[/bold]: {safe(test.verdict.evidence)}")
     grid.add_row("exchanged", safe(test.exchanged))
     contested = f"{test.n_contested:,} contested"
-    if test.contested_weight is not None:
+    if test.contested_weight is not None and test.n_usable:
         contested += f", which bound the gap by {amount(test.contested_weight, statistic)}"
     unit = "id" if test.seeds and not test.per_seed else "example"
     grid.add_row("", f"{_plural(test.n_units, unit)}, {test.n_usable:,} usable, {contested}")
@@ -156,7 +156,7 @@ def _permutation_grid(test: Permutation, power_for: float | None) -> Table:
     grid.add_row("gap", f"{test.gap:+.4f}{error}")
     if moments is not None:
         grid.add_row("", f"{moments.gap_u:+.4f} when each takes another's{_interval(moments)}")
-        if moments.smallest_visible_gap is not None:
+        if moments.smallest_visible_gap is not None and test.verdict.word not in ("untestable", "inert"):
             grid.add_row("", f"{moments.smallest_visible_gap:.4f} would be seen {VISIBLE_SHARE}")
     if power_for is not None:
         needed = test.examples_needed(power_for)
@@ -173,6 +173,8 @@ def _permutation_grid(test: Permutation, power_for: float | None) -> Table:
 
 def _print_tests(out: Console, tests: Sequence[Permutation], power_for: float | None) -> None:
     """Print several tests, one row each."""
+    first = tests[0]
+    same = all((test.rule, test.statistic) == (first.rule, first.statistic) for test in tests)
     rows = []
     for test in tests:
         interval = None if test.moments is None else test.moments.gap_interval
@@ -181,16 +183,18 @@ def _print_tests(out: Console, tests: Sequence[Permutation], power_for: float | 
         adjusted = p_text(test.p_two_sided_adjusted or test.p_value_two_sided)
         needed = () if power_for is None else (str(test.examples_needed(power_for) or "-"),)
         cells = (f"{gap:+.4f}", span, p_text(test.p_value_two_sided), adjusted, test.verdict.word, *needed)
-        rows.append((test.agent or f"{test.rule} {test.statistic}", *cells))
-    how = {"holm": "Holm", "bh": "B.-H."}.get(tests[0].adjustment or "", "adj.")
-    extra = () if power_for is None else (f"n for {power_for:g}",)
-    by = "agent" if tests[0].agent is not None else "rule, statistic"
-    out.print(_agent_table(("gap", "95 % interval", "p", how, "verdict", *extra), rows, by))
-    first = tests[0]
+        what = () if same else (test.rule, test.statistic)
+        rows.append((" ".join((*what, *([test.agent] if test.agent is not None else []))), *cells))
+    how = {"holm": "Holm", "bh": "B.-H."}.get(first.adjustment or "", "adj.")
+    extra = () if power_for is None else ("needed",)
+    by = "agent" if same else "rule, statistic" if first.agent is None else "rule, statistic, agent"
+    out.print(_agent_table(("gap", "95 % interval", "p", how, "verdict", *extra), rows, by, wraps=not same))
+    moved = first.exchanged if first.agent is None else first.exchanged.replace(first.agent, "one agent")
+    observed = f"; {first.measure} {first.clean:.4f} as observed" if same else ""
+    power = "" if power_for is None else f"; needed: {'ids' if first.seeds else 'examples'} that show {power_for:g}"
     out.print(
-        f"{safe(first.exchanged.replace(first.agent, 'one agent') if first.agent else first.exchanged)};"
-        f" {_plural(first.n_blocks, 'block')}, {first.n_permutations:,} replicates each, two-sided p; {first.measure}"
-        f" {first.clean:.4f} as observed"
+        f"{safe(moved)}; {_plural(first.n_blocks, 'block')}, {first.n_permutations:,} replicates each, two-sided"
+        f" p{observed}{power}"
     )
 
 
@@ -205,8 +209,8 @@ def _print_context(
             span = _brackets(control.gap_interval)
             flips = percent(control.flip_rate)
             grid.add_row(f"{name} control", f"gap {gap:+.4f}{span}, p {p_text(control.p_value)}, {flips} flip")
-        if controls.can_respond is False:
-            grid.add_row("", "this rule cannot respond")
+            if name == "positive" and controls.can_respond is False:
+                grid.add_row("", "this rule cannot respond: its interval does not clear delta")
     if headroom is not None:
         room, captured = headroom.headroom, headroom.captured
         chance = f"{headroom.oracle_if_independent:.4f} if errors were independent"
@@ -315,12 +319,18 @@ def _quality_table(profiles: Sequence[Profile], headings: dict[str, str]) -> Tab
     return _agent_table(tuple(headings.values()), rows)
 
 
-def _agent_table(headings: Sequence[str], rows: Sequence[Sequence[str]], by: str = "agent") -> Table:
-    """Make a table of one row an agent, whose numbers are never cut and whose names are, at the end."""
+def _agent_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], by: str = "agent", wraps: bool = False
+) -> Table:
+    """Make a table of one row an agent, whose numbers are never cut; names are, at the end, or go on below."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    table.add_column(by, no_wrap=True, overflow="ellipsis", min_width=10, max_width=24)
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+    widths = [max(map(len, column)) for column in zip(headings, *(row[1:] for row in rows), strict=True)]
+    room = max(10, WIDTH - sum(widths) - 2 * len(widths))
+    longest = max(len(by), *(len(row[0]) for row in rows))
+    overflow: OverflowMethod = "fold" if wraps else "ellipsis"
+    table.add_column(by, no_wrap=not wraps, overflow=overflow, min_width=10, max_width=min(longest, max(24, room)))
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     for name, *cells in rows:
         table.add_row(safe(name), *cells)
     return table
@@ -335,9 +345,9 @@ def _permutation_line(test: Permutation) -> str:
     )
 
 
-def _print_notes(out: Console, notes: Sequence[str]) -> None:
+def _print_notes(out: Console, notes: Sequence[str], is_written: bool = False) -> None:
     for note in notes[:MOST_NOTES]:
         out.print(f"[dim]note: {safe(note)}[/dim]")
     if len(notes) > MOST_NOTES:
-        more = _plural(len(notes) - MOST_NOTES, "more note")
-        out.print(f"[dim]and {more}, in audit.json and in the report[/dim]")
+        where = "in audit.json and in the report" if is_written else "which --json shows"
+        out.print(f"[dim]and {_plural(len(notes) - MOST_NOTES, 'more note')}, {where}[/dim]")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sabotage.intervals import Estimate, clusters, estimate
+from sabotage.intervals import Estimate, centred, clusters, estimate
 from sabotage.panel import Panel
 
 
@@ -13,11 +13,12 @@ class Weighting:
     """How a statistic weighs examples: the mean over runs of a mean over examples, or over classes.
 
     `weight` (n,) sums to 1; `cell` (n,) numbers the examples that are averaged before anything else, by run, or by run
-    and class; `cluster` (n,) is what is one draw from the population, None where each example is.
+    and class (`by_class`); `cluster` (n,) is what is one draw from the population, None where each example is.
     """
 
     weight: np.ndarray
     cell: np.ndarray
+    by_class: bool
     cluster: np.ndarray | None
 
 
@@ -30,7 +31,7 @@ def weigh_examples(panel: Panel, by_class: bool) -> Weighting:
     first[cell] = run
     n_cells = np.bincount(first)  # of each run
     weight = 1 / (len(n_cells) * n_cells[run] * size[cell])
-    return Weighting(weight, cell, clusters(panel))
+    return Weighting(weight, cell, by_class, clusters(panel))
 
 
 def contrast(weighting: Weighting, values: np.ndarray) -> Estimate:
@@ -49,5 +50,7 @@ def ratio(weighting: Weighting, part: np.ndarray, whole: np.ndarray) -> Estimate
 
 
 def _influence(weighting: Weighting, values: np.ndarray) -> np.ndarray:
-    usual = np.bincount(weighting.cell, values) / np.bincount(weighting.cell)
-    return weighting.weight * (values - usual[weighting.cell])
+    if not weighting.by_class:
+        usual = np.bincount(weighting.cell, values) / np.bincount(weighting.cell)
+        return weighting.weight * (values - usual[weighting.cell])
+    return weighting.weight * centred(values, weighting.cell)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sabotage.fusion import Replay
+from sabotage.fusion import Replay, as_replay
+from sabotage.panel import Panel
 from sabotage.permutation import permute
 from sabotage.results import Permutation
-from sabotage.verdicts import LEVEL
+from sabotage.verdicts import DELTA, LEVEL
 
 RIGHT, WRONG = 1.0, 0.05  # what the positive control gives a right agent, and a wrong one
 MOST = 1000  # replicates of a control
@@ -86,12 +87,14 @@ def ideal_reliability(ready: Replay) -> np.ndarray:
     return np.where(panel.spoke, q, np.nan)
 
 
-def run_controls(ready: Replay, *, delta: float, n_permutations: int, **options: Any) -> Controls | None:
+def run_controls(
+    ready: Replay | Panel, *, delta: float = DELTA, n_permutations: int = MOST, **options: Any
+) -> Controls | None:
     """Run the permutation test with the best reliability there could be, and with none.
 
     Parameters
     ----------
-    ready : Replay
+    ready : Replay or Panel
     delta : float
         What the positive control's interval has to clear.
     n_permutations : int
@@ -104,6 +107,7 @@ def run_controls(ready: Replay, *, delta: float, n_permutations: int, **options:
     Controls or None
         None where the rule takes no reliability.
     """
+    ready = as_replay(ready)
     if not ready.rule.uses_reliability:
         return None
     options |= {"delta": delta, "n_permutations": min(n_permutations, MOST)}
@@ -116,13 +120,13 @@ def run_controls(ready: Replay, *, delta: float, n_permutations: int, **options:
 
 
 def measure_dose_response(
-    ready: Replay, *, n_permutations: int, seed: int = 0, progress: Done | None = None, **options: Any
+    ready: Replay | Panel, *, n_permutations: int = MOST, seed: int = 0, progress: Done | None = None, **options: Any
 ) -> DoseResponse | None:
     """Give more and more examples the positive control's reliability, and see when the test notices.
 
     Parameters
     ----------
-    ready : Replay
+    ready : Replay or Panel
     n_permutations : int
         Of the test; 1,000 at most for each of the 201 here.
     seed : int
@@ -138,6 +142,7 @@ def measure_dose_response(
     DoseResponse or None
         None where the rule takes no reliability.
     """
+    ready = as_replay(ready)
     if not ready.rule.uses_reliability:
         return None
     options |= {"n_permutations": min(n_permutations, MOST), "seed": seed, "interval": False}

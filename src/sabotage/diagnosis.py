@@ -10,7 +10,7 @@ from sabotage.headroom import Headroom, measure_headroom
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress, permute, permute_each
-from sabotage.remarks import note_controls, note_headroom, note_leaks, note_permutation, note_replay
+from sabotage.remarks import note_controls, note_headroom, note_leaks, note_permutation, note_replay, note_seeds
 from sabotage.results import Permutation, adjust_tests, to_dict_each
 from sabotage.saying import what_was_found, what_was_not_shown
 from sabotage.verdicts import DELTA
@@ -135,7 +135,9 @@ progress
     SabotageError
         As `permute` and `replay`.
     """
+    rules, statistics = ([names] if isinstance(names, str) else names for names in (rules, statistics))
     notes = Notes(panel.notes)
+    note_seeds(panel, notes)
     note_leaks(panel, strict, notes)
     tests: list[Permutation] = []
     contexts = []

@@ -244,6 +244,23 @@ def replay(
     return Replay(panel, chosen, float(clip), float(temperature), evidence, spoken)
 
 
+def as_replay(what: "Replay | Panel") -> Replay:
+    """Return a replay as it is, and of a panel that of its default rule.
+
+    Raises
+    ------
+    SabotageError
+        If it is neither.
+    """
+    if isinstance(what, Panel):
+        return replay(what)
+    if not isinstance(what, Replay):
+        raise SabotageError(
+            f"a panel or a replay is needed, sabotage.replay(panel, rule): found a {type(what).__name__}"
+        )
+    return what
+
+
 def fuse(panel: Panel, rule: str | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE) -> Decision:
     """Replay a fusion rule over a panel and return its decisions with the fused scores.
 

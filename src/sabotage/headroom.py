@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sabotage.contrasts import contrast, ratio, weigh_examples
-from sabotage.fusion import Replay
+from sabotage.fusion import Replay, as_replay
 from sabotage.intervals import Estimate
+from sabotage.panel import Panel
 
 STATISTICS = ("accuracy", "balanced_accuracy")
 
@@ -25,7 +26,8 @@ class Headroom:
     headroom : Estimate
         oracle - weightless.
     captured : Estimate or None
-        (rule - weightless) / headroom, negative where reliability does harm; None without headroom.
+        (rule - weightless) / headroom, negative where reliability does harm; None where the interval of the headroom
+        holds 0: a share of what may be nothing is no number.
     """
 
     statistic: str
@@ -37,10 +39,11 @@ class Headroom:
     captured: Estimate | None
 
 
-def measure_headroom(ready: Replay, statistic: str) -> Headroom | None:
+def measure_headroom(ready: Replay | Panel, statistic: str = "balanced_accuracy") -> Headroom | None:
     """Measure the headroom of a rule; None for a statistic other than (balanced) accuracy."""
     if statistic not in STATISTICS:
         return None
+    ready = as_replay(ready)
     panel = ready.panel
     weighting = weigh_examples(panel, statistic == "balanced_accuracy")
     right = panel.labels == panel.truth[:, None]
@@ -57,12 +60,14 @@ def measure_headroom(ready: Replay, statistic: str) -> Headroom | None:
     def mean(values: np.ndarray) -> float:
         return float((weighting.weight * values).sum())
 
+    room = contrast(weighting, oracle - weightless)
+    is_there = room.interval is None or room.interval[0] > 0
     return Headroom(
         statistic=statistic,
         weightless=mean(weightless),
         rule=mean(rule),
         oracle=mean(oracle),
         oracle_if_independent=mean(1 - missed),
-        headroom=contrast(weighting, oracle - weightless),
-        captured=ratio(weighting, rule - weightless, oracle - weightless),
+        headroom=room,
+        captured=ratio(weighting, rule - weightless, oracle - weightless) if is_there else None,
     )

@@ -39,6 +39,18 @@ def clusters(panel: Panel) -> np.ndarray | None:
     return panel.units if panel.runs.any() else None
 
 
+def centred(values: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Return values (n,) less the mean of their cell, as spread as a sample of that size leaves to be expected.
+
+    Deviations from a mean of k are too small by the root of (k - 1) / k, which is made up for; a cell of one has none,
+    and takes the mean over all. `cell` (n,) is numbered from 0.
+    """
+    size = np.bincount(cell)[cell]
+    usual = (np.bincount(cell, values) / np.maximum(np.bincount(cell), 1))[cell]
+    spread = (values - usual) * np.sqrt(size / np.maximum(size - 1, 1))
+    return np.where(size > 1, spread, values - values.mean())
+
+
 def estimate(value: float, influence: np.ndarray, groups: np.ndarray | None) -> Estimate:
     """Give `value` the standard error of the sum of its influence values over samples of clusters.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sabotage.exact import PairSums
-from sabotage.intervals import estimate
+from sabotage.intervals import centred, estimate
 from sabotage.planning import Plan
 
 # Multiples of the standard error: the gap that two-sided tests at 5 % see in 80 % of the samples.
@@ -85,7 +85,9 @@ def terms(plan: Plan, sums: PairSums, worth: np.ndarray, class_weights: np.ndarr
     class_weights : ndarray of shape (C,)
         What a unit of worth of each class adds to the statistic.
     by_class : bool
-        Influence is against the mean over the true class (balanced accuracy), not over all examples (accuracy).
+        Influence is against the mean over the true class (balanced accuracy), not over all examples (accuracy), with
+        the deviations of a class of k times the root of k / (k - 1): without it the interval of 972 classes in 1,500
+        examples held the gap in half of the samples.
     """
     block, sizes = plan.block_of, np.diff(plan.starts)
     n_here, n_blocks = sizes[block], plan.n_blocks
@@ -103,15 +105,11 @@ def terms(plan: Plan, sums: PairSums, worth: np.ndarray, class_weights: np.ndarr
     variance = float((np.bincount(block, spread, n_blocks) / np.maximum(sizes - 1, 1))[sizes > 1].sum())
 
     gain = np.where(n_here > 1, own - others, 0.0)  # u_i
-    if by_class:
-        n_true = np.bincount(plan.truth, minlength=len(class_weights))
-        usual = (np.bincount(plan.truth, gain, len(class_weights)) / np.maximum(n_true, 1))[plan.truth]
-    else:
-        usual = np.full(len(gain), gain.mean())
+    around = centred(gain, plan.truth) if by_class else gain - gain.mean()
     given = sums.columns - sums.usual
     given[np.abs(given) <= 1e-12 * sums.usual] = 0.0  # what sums lose to rounding where nothing moves
     influence = np.empty(len(gain))
-    influence[plan.order] = weight * (gain - usual) - given / n_donors
+    influence[plan.order] = weight * around - given / n_donors
     return Terms(
         mean,
         max(variance, 0.0),

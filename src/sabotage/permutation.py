@@ -9,12 +9,13 @@ import numpy as np
 from sabotage.contrasts import contrast, weigh_examples
 from sabotage.engines import SCHEMES
 from sabotage.errors import SabotageError, unknown
-from sabotage.fusion import Replay
+from sabotage.fusion import Replay, as_replay
 from sabotage.interrupts import interruptible
 from sabotage.intervals import Estimate
 from sabotage.measures import Measure
 from sabotage.moments import combine
 from sabotage.outcomes import Outcome, Settings, make_engines, run_trial
+from sabotage.panel import Panel
 from sabotage.results import Permutation, SeedTest, adjust_tests
 from sabotage.trials import Trial, make_trials
 from sabotage.verdicts import DELTA
@@ -26,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 
 def permute(
-    replay: Replay,
+    replay: Replay | Panel,
     *,
     statistic: str = "balanced_accuracy",
     scheme: str = "joint",
@@ -54,9 +55,9 @@ def permute(
 
     Parameters
     ----------
-    replay : Replay
-        A rule made ready for a panel. Where the panel names a seed column, its ids move in step for all seeds, and the
-        statistic is the mean over seeds.
+    replay : Replay or Panel
+        A rule made ready for a panel, or a panel, for its default rule. Where the panel names a seed column, its ids
+        move in step for all seeds, and the statistic is the mean over seeds.
     statistic : {"balanced_accuracy", "accuracy", "macro_f1", "log_likelihood", "top_2", "top_3", ...}
         Means over the classes present in the truth; top_k is the coverage of the truth by the k highest scores, over
         all examples; log_likelihood the mean logarithm of the truth's part in the fused scores, at least 1e-12. Those
@@ -99,18 +100,19 @@ def permute(
     SabotageError
         For an argument out of range, a column that the panel does not keep, or exact sums that do not exist.
     """
+    ready = as_replay(replay)
     settings = _settings(scheme, derangement, n_permutations, seed, exact, interval, threads, engine)
     if (agent is not None) != (scheme == "single"):
         raise SabotageError("agent says whose reliability moves: give it for scheme single, and only there")
-    if agent is not None and agent not in replay.panel.agents:
-        raise unknown("agent", agent, replay.panel.agents)
-    numbers = [None if agent is None else replay.panel.agents.index(agent)]
+    if agent is not None and agent not in ready.panel.agents:
+        raise unknown("agent", agent, ready.panel.agents)
+    numbers = [None if agent is None else ready.panel.agents.index(agent)]
     shape = _Shape(statistic, within, within_difficulty, per_seed, delta)
-    return _permute(replay, numbers, shape, settings, progress)[0]
+    return _permute(ready, numbers, shape, settings, progress)[0]
 
 
 def permute_each(
-    replay: Replay,
+    replay: Replay | Panel,
     *,
     statistic: str = "balanced_accuracy",
     within: Sequence[str] = (),
@@ -131,11 +133,12 @@ def permute_each(
     The same draws serve every agent. Parameters and errors are those of `permute`; p-values are adjusted for the number
     of agents by `adjustment` ("holm" or "bh"), and the raw ones stay.
     """
+    ready = as_replay(replay)
     settings = _settings("single", derangement, n_permutations, seed, exact, True, threads, engine)
-    numbers = list(range(replay.panel.n_agents))
+    numbers = list(range(ready.panel.n_agents))
     shape = _Shape(statistic, within, within_difficulty, per_seed, delta)
-    found = _permute(replay, numbers, shape, settings, progress)
-    return dict(zip(replay.panel.agents, adjust_tests(found, adjustment), strict=True))
+    found = _permute(ready, numbers, shape, settings, progress)
+    return dict(zip(ready.panel.agents, adjust_tests(found, adjustment), strict=True))
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,8 @@ def _permute(
 ) -> list[Permutation]:
     """Run a test for each of the agents, or of whole rows for None; the plan is made once."""
     with interruptible() as stop:
-        trials = make_trials(ready, shape.statistic, shape.within, shape.within_difficulty, shape.per_seed, stop.check)
+        within = (shape.within,) if isinstance(shape.within, str) else shape.within
+        trials = make_trials(ready, shape.statistic, within, shape.within_difficulty, shape.per_seed, stop.check)
         engines = [make_engines(trial, agents[0], settings, stop) for trial in trials]
         n_runs = sum(len(trial.runs) for trial in trials)
         total, found = settings.n_permutations * n_runs * len(agents), []

@@ -14,14 +14,15 @@ from sabotage.panel import Panel
 from sabotage.results import Permutation
 
 FEW_CHANGES = 10  # hits; with 2 on average the 95 % interval held the gap in 85 % of simulated samples, with 6 in 92 %
-SMALL_BLOCK = 10  # examples; in blocks of two strongly aligned ones were held in 91 %, over blocks in 94 %
 
 
 def note_leaks(panel: Panel, strict: bool, notes: Notes) -> None:
     """Warn of signs that the truth went into the scores; raise SabotageError of the first where `strict`."""
-    for sentence in find_leaks(panel):
-        if strict:
-            raise SabotageError(sentence)
+    leaks = find_leaks(panel)
+    if strict and leaks:
+        more = f" (and {len(leaks) - 1} more such sign{'' if len(leaks) == 2 else 's'})" if len(leaks) > 1 else ""
+        raise SabotageError(leaks[0] + more)
+    for sentence in leaks:
         notes.warn(sentence)
 
 
@@ -54,7 +55,7 @@ def note_replay(ready: Replay, notes: Notes) -> None:
 
 def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> None:
     """Say what the permutation test takes for granted, and what it does not give."""
-    panel, moments, why = ready.panel, permutation.moments, permutation.why_no_moments
+    panel = ready.panel
     if not ready.rule.uses_reliability:
         notes.add(f"{ready.rule.name} takes no reliability: no shuffle of it can change a decision")
     if panel.group is not None and panel.group not in permutation.within:
@@ -69,44 +70,23 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
         )
     fold = panel.fold_column
     if fold is not None and fold not in permutation.within:
-        why_not = "it tells the rows of one id apart" if fold == panel.seed_column else "ids change it over the seeds"
-        notes.add(f"{fold} is no block: {why_not}")
+        again = (
+            "the folds tell the rows of one id apart" if fold == panel.seed_column else "ids change it over the seeds"
+        )
+        notes.add(f"{fold} is no block: {again}")
     if permutation.derangement:
         notes.add("p is an approximation: the observed pairing is none of the derangements that it is compared with")
     if permutation.per_seed:
         notes.add("p-values are twice the median of those of each seed alone, at most 1")
     if permutation.broken_sd is None:
         notes.add("one replicate has no spread: broken_sd and monte_carlo_error are null")
-    if permutation.smallest_p > 0.05:
-        notes.add(f"no p below {permutation.smallest_p:.3g} could come out: reliability has too few arrangements")
-    if moments is None:
-        notes.add(f"exact_mean, exact_sd, z, p_normal, gap_u, gap_se, gap_interval and n_clusters are null: {why}")
-    else:
-        if moments.exact_mean is None:
-            notes.add(
-                f"exact_mean, exact_sd, z and p_normal are null: {why}; gap_u is from {moments.n_donors:,} donors an"
-                f" example"
-            )
-        elif moments.exact_sd is None:
-            several = "derangements" if permutation.derangement else "runs in step"
-            notes.add(f"exact_sd, z and p_normal are null: {several} have no such formula")
-        elif permutation.z is None:
-            notes.add("z and p_normal are null: exact_sd is 0")
-        if moments.n_changed < FEW_CHANGES and permutation.still is None and permutation.statistic != "log_likelihood":
-            notes.add(
-                f"the interval of the gap is too narrow: another's reliability changes {moments.n_changed:.1f} hits on"
-                f" average, and it takes some {FEW_CHANGES} to tell how they would fall in another sample"
-            )
-        small = permutation.n_units / permutation.n_blocks < SMALL_BLOCK
-        if small and panel.group is None and permutation.within and moments.gap_interval is not None:
-            notes.add(
-                f"blocks are small: the interval takes examples to be independent of each other, --group"
-                f" {permutation.within[0]} would take blocks of it to be"
-            )
-        if moments.gap_interval is None:
-            notes.add(f"gap_interval is null: it takes {FEWEST_CLUSTERS} clusters, found {moments.n_clusters}")
-            if moments.gap_se is None:
-                notes.add("gap_se is null: one cluster has no spread")
+    if permutation.smallest_p > 0.05 and permutation.n_usable:
+        few = 1 / (permutation.n_permutations + 1) >= permutation.smallest_p
+        why = (
+            f"{permutation.n_permutations:,} replicates are too few" if few else "reliability has too few arrangements"
+        )
+        notes.add(f"no p below {permutation.smallest_p:.3g} could come out: {why}")
+    _note_moments(panel, permutation, notes)
     if permutation.against_weightless is None:
         notes.add("against_weightless is null: macro-F1 is no sum over examples")
     if permutation.contested_weight is None:
@@ -115,14 +95,55 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
         notes.add("p_normal takes the statistic to be normal over permutations: an approximation")
 
 
-def note_seeds(panel: Panel, notes: Notes) -> None:
-    """Say how the rows of repeated runs count."""
-    if panel.runs.any():
+def _note_moments(panel: Panel, permutation: Permutation, notes: Notes) -> None:
+    """Say what the exact moments and the gap's interval rest on, or why there are none."""
+    moments, why = permutation.moments, permutation.why_no_moments
+    who = "" if permutation.agent is None else f"{permutation.agent} alone: "
+    if moments is None:
         notes.add(
-            f"each row counts as an example in roles, profiles and scores of the decision, {panel.n_examples:,} rows of"
-            f" {int(panel.units.max()) + 1:,} ids over {panel.seed_column}; intervals over clusters are over ids, or"
-            f" groups"
+            f"{who}exact_mean, exact_sd, z, p_normal, gap_u, gap_se, gap_interval, n_clusters, n_changed and"
+            f" smallest_visible_gap are null: {why}"
         )
+        return
+    if moments.exact_mean is None:
+        notes.add(
+            f"{who}exact_mean, exact_sd, z and p_normal are null: {why}; gap_u is from {moments.n_donors:,} donors an"
+            f" example"
+        )
+    elif moments.exact_sd is None:
+        several = "derangements" if permutation.derangement else "runs in step"
+        notes.add(f"{who}exact_sd, z and p_normal are null: {several} have no such formula")
+    elif permutation.z is None:
+        notes.add(f"{who}z and p_normal are null: exact_sd is 0")
+    if moments.gap_interval is None:
+        notes.add(f"{who}gap_interval is null: it takes {FEWEST_CLUSTERS} clusters, found {moments.n_clusters}")
+        if moments.gap_se is None:
+            notes.add(f"{who}gap_se and smallest_visible_gap are null: one cluster has no spread")
+        return
+    is_moving = permutation.n_usable > 0 and permutation.still is None
+    if is_moving and moments.n_changed < FEW_CHANGES and permutation.statistic != "log_likelihood":
+        notes.add(
+            f"{who}the interval of the gap is too narrow: another's reliability changes {moments.n_changed:.3g} hits on"
+            f" average, fewer than {FEW_CHANGES}"
+        )
+    if panel.group is None and not permutation.per_seed and moments.n_clusters < permutation.n_units:
+        notes.add("n_clusters: the two of a block of two are one cluster")
+
+
+def note_seeds(panel: Panel, notes: Notes) -> None:
+    """Say how the rows of repeated runs count, and warn of a column that tells none apart."""
+    if not panel.runs.any():
+        return
+    n_ids = int(panel.units.max()) + 1
+    if n_ids == panel.n_examples:
+        notes.warn(
+            f"no id stands in more than one {panel.seed_column}: the statistic is a mean over its values all the same;"
+            f" leave it unnamed if it tells no runs apart"
+        )
+    notes.add(
+        f"each row counts as an example in roles, profiles and scores of the decision, {panel.n_examples:,} rows of"
+        f" {n_ids:,} ids over {panel.seed_column}; intervals over clusters are over ids, or groups"
+    )
 
 
 def note_controls(controls: Controls | None, permutation: Permutation, notes: Notes) -> None:
@@ -144,7 +165,7 @@ def note_headroom(headroom: Headroom | None, notes: Notes) -> None:
     if headroom is None:
         notes.add(f"headroom is null: the oracle has no statistic but {' and '.join(STATISTICS)}")
     elif headroom.captured is None:
-        notes.add("the captured share is null: equal weights leave no headroom")
+        notes.add("the captured share is null: the interval of the headroom holds 0, or there is none")
 
 
 def note_agreement(agreement: PanelAgreement, notes: Notes) -> None:

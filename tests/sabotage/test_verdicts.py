@@ -116,11 +116,13 @@ def test_all_rows_right_is_helpful_and_all_wrong_is_harmful():
 )
 def test_some_rows_right(n_right, word):
     # 2 k of 20 are right. An example whose row is right (wrong) is right with another row 9 (10) times of 19: u is
-    # 10/19 (-10/19), and the gap (4 k - 20) / 20 x 10/19 = (2 k - 10) / 19. The influence of an example is (20 - 2 k) / 361
-    # with a right row and -2 k / 361 with a wrong one: se^2 = 20/19 (2 k (20 - 2 k)^2 + (20 - 2 k) (2 k)^2) / 361^2.
+    # 10/19 (-10/19), and the gap (4 k - 20) / 20 x 10/19 = (2 k - 10) / 19. Less its mean, and with what deviations from
+    # a mean of ten lose, u / 20 is (20 - 2 k) / 380 sqrt(10/9) with a right row and -2 k / 380 sqrt(10/9) with a wrong
+    # one; what a row gives to the 19 others adds (20 - 2 k) / 7220 or -2 k / 7220.
     right, wrong = 2 * n_right, 20 - 2 * n_right
     gap = (2 * n_right - 10) / 19
-    se = (20 / 19 * (right * wrong**2 + wrong * right**2)) ** 0.5 / 361
+    part = (10 / 9) ** 0.5 / 380 + 1 / 7220
+    se = (20 / 19 * (right * wrong**2 + wrong * right**2)) ** 0.5 * part
     found = permute(replay(half_right(n_right)), n_permutations=9999)
     assert found.moments.gap_u == pytest.approx(gap, abs=1e-12)
     assert found.moments.gap_se == pytest.approx(se, abs=1e-12)
@@ -137,16 +139,17 @@ def test_some_rows_right(n_right, word):
 
 
 def test_p_without_the_interval_and_the_interval_without_p():
-    # 16 of 20 right: two-sided p = 2 x 2126 / 184756 = .023, the interval (.10, .53). Nine shuffles cannot show it.
+    # 16 of 20 right: two-sided p = 2 x 2126 / 184756 = .023, the interval (.09, .54). Nine shuffles cannot show it.
     few = permute(replay(half_right(8)), n_permutations=9)
-    assert few.moments.gap_interval[0] > 0.1
+    assert few.moments.gap_interval[0] > 0.09
     assert few.verdict.word == "inconclusive"
     assert "leaves out 0, but the two-sided p is above .05" in few.verdict.evidence
-    # The four wrong ones in two clusters of ten: influences of 8 x 8/361 and 2 x -32/361, se = .148, t(9) = 2.262,
-    # and 6/19 -+ .334 holds 0.
+    # The four wrong ones in two clusters of ten: influences of 8 x 8 and 2 x -32 times the part above, se = .155,
+    # t(9) = 2.262, and 6/19 -+ .352 holds 0.
     film = [9 if k in (16, 17) else 8 if k in (18, 19) else k // 2 for k in range(20)]
     found = permute(replay(half_right(8, group="film", film=film)), n_permutations=9999)
-    assert found.moments.gap_se == pytest.approx((10 / 9 * (8 * 8**2 + 2 * 32**2)) ** 0.5 / 361, abs=1e-12)
+    part = (10 / 9) ** 0.5 / 380 + 1 / 7220
+    assert found.moments.gap_se == pytest.approx((10 / 9 * (8 * 8**2 + 2 * 32**2)) ** 0.5 * part, abs=1e-12)
     assert found.p_value_two_sided < 0.05
     assert found.verdict.word == "inconclusive"
     assert "at most .05, but the interval of the gap holds 0" in found.verdict.evidence
