@@ -175,6 +175,11 @@ def test_several_rules_and_statistics_are_adjusted_and_keep_their_raw_values(pre
     assert max(map(len, shown.stdout.splitlines())) <= 80
     for test in holm:
         assert test["verdict"] in " ".join(shown.stdout.split())
+    assert "…" not in shown.stdout
+    by_agent = run(*arguments[:6], "--permutations", 99, "--scheme", "single", "--power-for", "0.01").stdout
+    assert "…" not in by_agent
+    for rule in ("weighted_mean", "select_best"):
+        assert sum(line.startswith(rule) for line in by_agent.splitlines()) == 3  # one an agent
 
 
 def test_permute_shows_controls_headroom_and_power_when_asked(preds):
@@ -193,7 +198,7 @@ def test_permute_shows_controls_headroom_and_power_when_asked(preds):
     for part in ("positive control gap", "negative control gap +0.0000", "headroom", "0.05 needs", "of it captured"):
         assert part in text
     refused = run("permute", preds, "--power-for", "-1", "--permutations", 9)
-    assert (refused.returncode, "must be a positive number" in refused.stderr) == (2, True)
+    assert (refused.returncode, "--power-for" in refused.stderr, len(refused.stderr.splitlines())) == (2, True, 1)
 
 
 def test_dose_response_is_printed_dose_by_dose(tmp_path):
@@ -250,6 +255,8 @@ def test_simulate_writes_a_panel_that_reads(tmp_path):
     assert (refused.returncode, "did you mean aligned" in refused.stderr) == (2, True)
     assert not (tmp_path / "no.parquet").exists()
     assert run("simulate", "aligned", "-n", 0, "-o", path).returncode == 2
+    refused = run("simulate", "aligned", "-o", tmp_path / "panel.csv")
+    assert (refused.returncode, "give -o a name that ends in .parquet" in refused.stderr) == (2, True)
 
 
 def test_rules_lists_every_rule():

@@ -9,7 +9,18 @@ from builders import make_panel
 from statsmodels.stats.multitest import multipletests
 
 import sabotage.outcomes as outcomes
-from sabotage import SabotageError, SabotageWarning, analyze, diagnose, permute, permute_each, replay
+from sabotage import (
+    SabotageError,
+    SabotageWarning,
+    analyze,
+    diagnose,
+    measure_dose_response,
+    measure_headroom,
+    permute,
+    permute_each,
+    replay,
+    run_controls,
+)
 from sabotage.moments import terms
 
 
@@ -175,3 +186,26 @@ def test_pairs_are_clusters():
     assert permute(replay(ids), n_permutations=9).moments.n_clusters == 30
     assert permute(replay(ids), within=["two"], n_permutations=9).moments.n_clusters == 15
     assert permute(replay(ids), within=["two"], per_seed=True, n_permutations=9).moments.n_clusters == 30
+
+
+def test_a_panel_stands_for_the_replay_of_its_default_rule(panel):
+    ready, options = replay(panel), {"n_permutations": 9}
+    assert permute(panel, **options).to_dict() == permute(ready, **options).to_dict()
+    assert permute_each(panel, **options).keys() == permute_each(ready, **options).keys()
+    assert run_controls(panel, **options) == run_controls(ready, **options)
+    assert measure_headroom(panel) == measure_headroom(ready, "balanced_accuracy")
+    assert measure_dose_response(panel.take(np.arange(20)), n_permutations=3).n_permutations == 3
+    with pytest.raises(SabotageError, match=r"a panel or a replay is needed, .*: found a int"):
+        permute(3)
+
+
+def test_one_name_need_not_stand_in_a_list(panel):
+    one = diagnose(panel, rules="weighted_vote", statistics="accuracy", within="g", n_permutations=9)
+    listed = diagnose(panel, rules=["weighted_vote"], statistics=["accuracy"], within=["g"], n_permutations=9)
+    assert one.to_dict() == listed.to_dict()
+
+
+def test_a_seed_column_that_repeats_nothing_is_suspicious():
+    panel = replace(make_panel(60, columns={"level": pa.array([k % 3 for k in range(60)])}), seed_column="level")
+    with pytest.warns(SabotageWarning, match="no id stands in more than one level"):
+        diagnose(panel, n_permutations=9)
