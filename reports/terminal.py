@@ -156,7 +156,7 @@ def _permutation_grid(test: Permutation, power_for: float | None) -> Table:
     grid.add_row("gap", f"{test.gap:+.4f}{error}")
     if moments is not None:
         grid.add_row("", f"{moments.gap_u:+.4f} when each takes another's{_interval(moments)}")
-        if moments.smallest_visible_gap is not None and test.verdict.word not in ("untestable", "inert"):
+        if moments.gap_interval is not None and test.verdict.word not in ("untestable", "inert"):
             grid.add_row("", f"{moments.smallest_visible_gap:.4f} would be seen {VISIBLE_SHARE}")
     if power_for is not None:
         needed = test.examples_needed(power_for)

@@ -74,7 +74,8 @@ class Diagnosis:
                     entry["agents"][test.agent] |= _power(test, power_for)
             entries.append(entry | (context.to_dict() if beside else {}))
         found = entries[0] if len(entries) == 1 else {"tests": entries}
-        return found | {"notes": list(self.notes)}
+        by_agent = ["what agents do not share is null, and stands under agents"] if self.tests[0].agent else []
+        return found | {"notes": [*self.notes, *by_agent]}
 
     def __repr__(self) -> str:
         return "\n".join(["Diagnosis", *self.findings])
