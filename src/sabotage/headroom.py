@@ -8,6 +8,7 @@ from sabotage.contrasts import contrast, ratio, weigh_examples
 from sabotage.fusion import Replay, as_replay
 from sabotage.intervals import Estimate
 from sabotage.panel import Panel
+from sabotage.profiles import missed_if_independent
 
 STATISTICS = ("accuracy", "balanced_accuracy")
 
@@ -46,16 +47,10 @@ def measure_headroom(ready: Replay | Panel, statistic: str = "balanced_accuracy"
     ready = as_replay(ready)
     panel = ready.panel
     weighting = weigh_examples(panel, statistic == "balanced_accuracy")
-    right = panel.labels == panel.truth[:, None]
-    oracle = right.any(axis=1).astype(float)
+    oracle = (panel.labels == panel.truth[:, None]).any(axis=1).astype(float)
     rule = (ready.decision.labels == panel.truth).astype(float)
     weightless = (ready.weightless_decision.labels == panel.truth).astype(float)
-    missed = np.ones(panel.n_examples)
-    cell = np.unique(panel.runs * panel.n_classes + panel.truth, return_inverse=True)[1]
-    for m in range(panel.n_agents):
-        spoke = panel.spoke[:, m]
-        recall = np.bincount(cell, right[:, m]) / np.maximum(np.bincount(cell, spoke), 1)
-        missed *= np.where(spoke, 1 - recall[cell], 1.0)
+    missed = missed_if_independent(panel, panel.runs * panel.n_classes + panel.truth)
 
     def mean(values: np.ndarray) -> float:
         return float((weighting.weight * values).sum())

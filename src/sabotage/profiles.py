@@ -98,12 +98,7 @@ def measure_bounds(panel: Panel, decision: Decision) -> Bounds:
     best = int(np.argmax(accuracy))
     oracle = right.any(axis=1)
     hits = np.bincount(truth[oracle], minlength=panel.n_classes)
-    missed = np.ones(panel.n_examples)
-    for m in range(panel.n_agents):
-        own = truth[spoke[:, m]]
-        heard = np.bincount(own, minlength=panel.n_classes)
-        recall = np.bincount(truth[right[:, m]], minlength=panel.n_classes) / np.maximum(heard, 1)
-        missed *= np.where(spoke[:, m], 1 - recall[truth], 1.0)
+    missed = missed_if_independent(panel, truth)
     by_class = np.bincount(truth, weights=1 - missed, minlength=panel.n_classes)
     there = spoke[:, best]
     return Bounds(
@@ -116,6 +111,20 @@ def measure_bounds(panel: Panel, decision: Decision) -> Bounds:
         float(by_class.sum() / panel.n_examples),
         scoring.balanced(by_class, n_true),
     )
+
+
+def missed_if_independent(panel: Panel, cell: np.ndarray) -> np.ndarray:
+    """Return how likely nobody would be right if agents erred independently inside each cell (n,), such as a class.
+
+    The product over speaking agents of 1 - recall in the cell: ndarray of shape (n,).
+    """
+    right = panel.labels == panel.truth[:, None]
+    missed = np.ones(panel.n_examples)
+    for m in range(panel.n_agents):
+        spoke = panel.spoke[:, m]
+        recall = np.bincount(cell, right[:, m]) / np.maximum(np.bincount(cell, spoke), 1)
+        missed *= np.where(spoke, 1 - recall[cell], 1.0)
+    return missed
 
 
 def profiles_frame(profiles: tuple[Profile, ...]) -> "pd.DataFrame":
