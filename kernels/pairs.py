@@ -125,6 +125,15 @@ def sum_worth(
 
 
 @kernel
+def write_givers(step: int, ring: Counts, out: Counts) -> None:
+    """Write who gives to each position in a step into `out` (n,): itself where it has had enough."""
+    for p in range(len(out)):
+        out[p] = p
+        if step < ring[2, p]:
+            out[p] = giver(p, step, ring[0, p], ring[1, p], ring[2, p])
+
+
+@kernel
 def spread(values: Floats, which: Counts, ring: Counts, out: Floats) -> None:
     """Add the values (n,) of the positions `which` to all who give to them, `out` (n,)."""
     for p in which:

@@ -60,9 +60,7 @@ def number(value: float | None, digits: int = 3) -> str:
 def print_panel(panel: Panel) -> None:
     """Print what was understood of a table."""
     out = console()
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column()
+    grid = _grid()
     for heading, text in panel.describe():
         grid.add_row(heading, safe(text))
     out.print(grid)
@@ -255,8 +253,7 @@ def _interval(moments: Moments) -> str:
     clusters = f"over {_plural(moments.n_clusters, 'cluster')}{sampled}"
     if moments.gap_interval is None:
         return f", no interval {clusters}"
-    low, high = moments.gap_interval
-    return f", 95 % interval [{low:+.4f}, {high:+.4f}] {clusters}"
+    return f", 95 % interval{_brackets(moments.gap_interval)} {clusters}"
 
 
 def print_scenario(scenario: Scenario, n: int, path: str) -> None:

@@ -66,6 +66,29 @@ def make_panel(
     )
 
 
+def panel_of(right, reliability, group=None, spoke=None) -> Panel:
+    """Make a panel of agents a0, a1 ... that are right as said, (n,) for one agent or (n, M)."""
+    right = np.asarray(right, bool)
+    right = right[:, None] if right.ndim == 1 else right
+    reliability = np.asarray(reliability, np.float64).reshape(right.shape)
+    n, m = right.shape
+    labels = np.where(right, 0, 1).astype(np.int32)
+    if spoke is not None:
+        labels[~np.asarray(spoke).reshape(right.shape)] = -1
+    return Panel(
+        tuple(f"a{k}" for k in range(m)),
+        ("yes", "no"),
+        pa.array(range(n)),
+        np.zeros(n, np.int32),
+        labels,
+        np.full((n, m), 0.5),
+        None,
+        reliability,
+        columns={} if group is None else {"film": pa.array(group)},
+        group=None if group is None else "film",
+    )
+
+
 def doubled(panel: Panel) -> Panel:
     """Return a panel in which every example stands twice."""
     return Panel(

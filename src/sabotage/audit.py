@@ -154,9 +154,7 @@ class Audit:
                 "agents": {own.agent: own.to_dict() for own in self.alignment},
                 "routing": asdict(self.routing),
             },
-            "controls": None if self.controls is None else self.controls.to_dict(),
-            "headroom": None if self.headroom is None else asdict(self.headroom),
-            "dose_response": None if self.dose_response is None else self.dose_response.to_dict(),
+            **Context(self.controls, self.headroom, self.dose_response).to_dict(),
         }
 
     def to_json(self) -> str:

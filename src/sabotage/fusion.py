@@ -186,15 +186,14 @@ class Replay:
 
     def take(self, rows: np.ndarray) -> "Replay":
         """Return the replay of some examples (k,), by index."""
-        evidence = self.evidence if self.evidence.shape[0] == 1 < self.panel.n_examples else self.evidence[rows]
-        return replace(self, panel=self.panel.take(rows), evidence=evidence, spoken=self.spoken[rows])
+        return replace(self, panel=self.panel.take(rows), evidence=self.evidence_of(rows), spoken=self.spoken[rows])
 
     def with_reliability(self, q: np.ndarray) -> "Replay":
         """Return the replay of the same evidence weighed by other reliabilities (n, M)."""
         return replace(self, panel=self.panel.with_weights(q))
 
-    def evidence_of(self, rows: slice) -> np.ndarray:
-        """Return the evidence of some examples, or (1, 1, C) where labels are the evidence."""
+    def evidence_of(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Return the evidence of some examples, by slice or index, or (1, 1, C) where labels are the evidence."""
         return self.evidence if self.evidence.shape[0] == 1 < self.panel.n_examples else self.evidence[rows]
 
     def is_listed(self, rows: slice) -> np.ndarray:

@@ -73,10 +73,9 @@ def ring_sums(
         for begin, end in [(first, last)] if agent is None else [(step, step + 1) for step in range(first, last)]:
             given = weights
             if agent is not None:
-                moved = reliability.copy()
-                step = np.minimum(begin, np.maximum(n_donors - 1, 0))
-                distance = 1 + step * (ring[1] - 1) // np.maximum(n_donors, 1)
-                moved[:, agent] = moved[ring[0] + (np.arange(n) - ring[0] + distance) % ring[1], agent]
+                moved, givers = reliability.copy(), np.empty(n, np.int64)
+                pairs.write_givers(begin, ring, givers)
+                moved[:, agent] = moved[givers, agent]
                 given = ready.weigh(moved, spoken)
             pairs.sum_worth(
                 plan.log or plan.top, ready.kind, ready.evidence, ready.spoken, given, plan.listed, order, truth,
@@ -144,7 +143,6 @@ def proves_still(
 def _decide(plan: Plan, positions: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Decide some positions under weights (k, M) of their own: (k,) int32."""
     ready, rows = plan.replay, plan.order[positions]
-    evidence = ready.evidence if ready.evidence.shape[0] == 1 < ready.panel.n_examples else ready.evidence[rows]
     labels, scores = np.empty(len(rows), np.int32), np.empty((len(rows), ready.panel.n_classes))
-    fusing.fuse(ready.kind, evidence, plan.spoken[positions], weights, labels, scores)
+    fusing.fuse(ready.kind, ready.evidence_of(rows), plan.spoken[positions], weights, labels, scores)
     return labels

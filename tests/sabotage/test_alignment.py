@@ -3,43 +3,19 @@
 from dataclasses import replace
 from itertools import pairwise, permutations
 
-import naive_measures
 import numpy as np
 import pyarrow as pa
 import pytest
 import statsmodels.api as sm
-from builders import doubled, make_panel, panels, tie_heavy, to_naive
+from builders import make_panel, panel_of, panels, tie_heavy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from sabotage import Panel, scoring
-from sabotage.alignment import Alignment, measure_alignment, measure_routing, routing_shares
+from sabotage.alignment import Alignment, measure_alignment, measure_routing
 from sabotage.notes import Notes
-
-
-def panel_of(right, reliability, group=None, spoke=None) -> Panel:
-    """Make a panel of agents a0, a1 ... that are right as said, (n,) for one agent or (n, M)."""
-    right = np.asarray(right, bool)
-    right = right[:, None] if right.ndim == 1 else right
-    reliability = np.asarray(reliability, np.float64).reshape(right.shape)
-    n, m = right.shape
-    labels = np.where(right, 0, 1).astype(np.int32)
-    if spoke is not None:
-        labels[~np.asarray(spoke).reshape(right.shape)] = -1
-    return Panel(
-        tuple(f"a{k}" for k in range(m)),
-        ("yes", "no"),
-        pa.array(range(n)),
-        np.zeros(n, np.int32),
-        labels,
-        np.full((n, m), 0.5),
-        None,
-        reliability,
-        columns={} if group is None else {"film": pa.array(group)},
-        group=None if group is None else "film",
-    )
 
 
 def aligned(right, reliability, group=None) -> Alignment:
@@ -463,57 +439,3 @@ def test_examples_without_a_group_are_one_cluster():
     found, expected = aligned(right, reliability, named), aligned(right, reliability, np.maximum(film, 2))
     assert found.auroc.n_clusters == expected.auroc.n_clusters
     assert found.auroc.se == pytest.approx(expected.auroc.se, rel=1e-12)
-
-
-@settings(max_examples=150, deadline=None)
-@given(panels(most=30))
-def test_routing_is_the_mean_of_shares(panel):
-    found = measure_routing(panel)
-    right = panel.labels == panel.truth[:, None]
-    expected = naive_measures.routing_auroc(to_naive(panel))
-    assert (found.auroc.value if found.auroc else None) == (None if expected is None else pytest.approx(expected))
-    # Within an example it is the AUROC of its agents.
-    shares = routing_shares(right, panel.spoke, panel.reliability)
-    for example, share in enumerate(shares):
-        known = panel.spoke[example] & ~np.isnan(panel.reliability[example])
-        own = right[example, known]
-        if own.all() or not own.any():
-            assert np.isnan(share)
-        else:
-            assert share == pytest.approx(roc_auc_score(own, panel.reliability[example, known]), abs=1e-14)
-
-
-@pytest.mark.parametrize("steps", [None, 3])
-@pytest.mark.parametrize("grouped", [False, True])
-def test_the_error_of_routing_is_that_of_a_mean(steps, grouped):
-    film = np.random.default_rng(0).integers(0, 30, 200)
-    columns = {"film": pa.array(film)}
-    panel = make_panel(200, 4, 3, missing=0.3, no_reliability=0.2, steps=steps, columns=columns)
-    panel = replace(panel, group="film" if grouped else None)
-    found = measure_routing(panel)
-    shares = routing_shares(panel.labels == panel.truth[:, None], panel.spoke, panel.reliability)
-    usable = ~np.isnan(shares)
-    assert 0 < usable.sum() < 200
-    model = sm.OLS(shares[usable], np.ones(usable.sum()))
-    if grouped:
-        fitted = model.fit(cov_type="cluster", cov_kwds={"groups": film[usable]}, use_t=True)
-    else:
-        fitted = model.fit()
-    assert found.auroc.value == pytest.approx(fitted.params[0], abs=1e-12)
-    assert found.auroc.se == pytest.approx(fitted.bse[0], rel=1e-10)
-    assert found.auroc.interval == pytest.approx(tuple(fitted.conf_int()[0]), rel=1e-10)
-    assert found.auroc.n_clusters == (len(np.unique(film[usable])) if grouped else usable.sum())
-
-
-def test_routing_where_there_is_little():
-    alone = measure_routing(make_panel(50, 1, 3))
-    assert (alone.auroc, alone.n) == (None, 0)
-    right = np.tile([[True, False]], (20, 1))
-    won = measure_routing(panel_of(right, np.tile([[0.9, 0.1]], (20, 1))))
-    assert (won.auroc.value, won.auroc.interval, won.n) == (1.0, None, 20)
-    even = measure_routing(panel_of(right, np.ones((20, 2))))
-    assert (even.auroc.value, even.auroc.se, even.n) == (0.5, 0, 20)
-    panel = make_panel(100, 3, 4, seed=3)
-    once, twice = measure_routing(panel), measure_routing(doubled(panel))
-    assert twice.auroc.value == pytest.approx(once.auroc.value, abs=1e-14)
-    assert twice.n == 2 * once.n

@@ -3,14 +3,13 @@
 import naive_measures
 import numpy as np
 import pytest
-from builders import make_panel, to_naive
+from builders import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.preprocessing import normalize
 
 from sabotage import scoring
-from sabotage.alignment import routing_shares
 
 grids = st.lists(st.tuples(st.booleans(), st.integers(0, 30)), min_size=1, max_size=40)
 
@@ -97,23 +96,3 @@ def test_aurc_is_the_mean_over_orders_of_equals(pairs):
     assert scoring.aurc(right, confidence) == pytest.approx(
         naive_measures.aurc(right.tolist(), confidence.tolist()), abs=1e-12
     )
-
-
-def routing(right, spoke, reliability):
-    shares = routing_shares(right, spoke, reliability)
-    there = ~np.isnan(shares)
-    return (shares[there].mean() if there.any() else None), there.sum()
-
-
-@pytest.mark.parametrize("steps", [None, 2])
-def test_routing_auroc_is_the_oracles(steps):
-    panel = make_panel(80, 4, 3, missing=0.3, no_reliability=0.2, steps=steps)
-    found, n = routing(panel.labels == panel.truth[:, None], panel.spoke, panel.reliability)
-    assert found == pytest.approx(naive_measures.routing_auroc(to_naive(panel)), abs=1e-12)
-    assert 0 < n < 80
-
-
-def test_routing_auroc_of_two_agents_is_the_share_of_pairs_won():
-    right, spoke = np.array([[True, False], [False, True], [True, True]]), np.ones((3, 2), bool)
-    assert routing(right, spoke, np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5]])) == (0.5, 2)
-    assert routing(right[2:], spoke[2:], np.ones((1, 2))) == (None, 0)
