@@ -17,6 +17,8 @@ Counts = NDArray[np.int64]
 SUM = 0  # weighted sum of the evidence of the speaking agents
 VOTE = 1  # the same with one-hot labels as evidence, which are never materialised
 SELECT = 2  # one-hot label of the agent with the largest weight, the first of equals
+POOL = 3  # a function of one example, see `pooling`; of this kind and the next the loops here know nothing
+CALL = 4  # a callable that knows all examples
 
 # How reliability becomes a weight.
 EQUAL = 0

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,8 +12,9 @@ SCORE_RULES = ("mean", "weighted_mean", "product", "log_pool", "softmax_gate")
 VOTE_RULES = ("majority", "weighted_vote")
 CANDIDATE_RULES = ("confidence_sum", "weighted_confidence_sum", "borda", "weighted_borda")
 PICK_RULES = ("select_best", "max_confidence")
-RULES = SCORE_RULES + VOTE_RULES + CANDIDATE_RULES + PICK_RULES
-UNWEIGHTED_RULES = ("mean", "product", "majority", "confidence_sum", "borda")
+POOL_RULES = ("max", "min", "median", "dempster_shafer")
+RULES = SCORE_RULES + VOTE_RULES + CANDIDATE_RULES + PICK_RULES + POOL_RULES
+UNWEIGHTED_RULES = ("mean", "product", "majority", "confidence_sum", "borda", "max", "min", "median")
 
 
 @dataclass
@@ -60,7 +62,7 @@ def speaks(panel: Tiny, rule: str, i: int) -> tuple[bool, ...]:
     pattern = []
     for m, label in enumerate(panel.labels[i]):
         spoke = label is not None
-        if rule in SCORE_RULES:
+        if rule in SCORE_RULES + POOL_RULES:
             spoke = spoke and scores_of(panel, i, m) is not None
         if rule in CANDIDATE_RULES:
             spoke = spoke and candidates_of(panel, i, m) is not None
@@ -174,12 +176,38 @@ def fuse(
         return chosen, [1.0 if c == chosen else 0.0 for c in classes]
     w = weights(panel, rule, i, q_row, agents, temperature)
     e = [evidence(panel, rule, i, m, clip) for m in agents]
+    if rule == "dempster_shafer":
+        return dempster_shafer(e, w, panel.n_classes)
+    if rule in POOL_RULES:
+        pool = {"max": max, "min": min, "median": statistics.median}[rule]
+        pooled = [float(pool([row[c] for row in e])) for c in classes]
+        return lowest_argmax(pooled), pooled
     totals = []
     for c in classes:
         total = 0.0
         for j in range(len(agents)):
             total = total + w[j] * e[j][c]
         totals.append(total)
+    return lowest_argmax(totals), totals
+
+
+def dempster_shafer(e: list[list[float]], w: list[float], n_classes: int) -> tuple[int | None, list[float]]:
+    """Dempster's rule over sets of classes, in fractions: masses of all pairs of sets go to their intersections."""
+    everything = frozenset(range(n_classes))
+    belief = {everything: Fraction(1)}
+    for scores, weight in zip(e, w, strict=True):
+        q, scale = Fraction(min(weight, 1.0)), max(Fraction(1), sum(map(Fraction, scores)))
+        masses = {frozenset([c]): q * Fraction(p) / scale for c, p in enumerate(scores)}
+        masses[everything] = 1 - sum(masses.values())
+        joint: dict[frozenset[int], Fraction] = {}
+        for (first, a), (second, b) in itertools.product(belief.items(), masses.items()):
+            joint[first & second] = joint.get(first & second, Fraction(0)) + a * b
+        conflict = joint.pop(frozenset(), Fraction(0))
+        if conflict == 1:
+            return None, [0.0] * n_classes
+        belief = {key: value / (1 - conflict) for key, value in joint.items()}
+    share = belief[everything] / n_classes
+    totals = [float(belief.get(frozenset([c]), Fraction(0)) + share) for c in range(n_classes)]
     return lowest_argmax(totals), totals
 
 

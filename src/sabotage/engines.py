@@ -188,7 +188,7 @@ class NumbaEngine(Engine):
                 moves = np.tile(own, (n_agents, 1))
                 moves[self.agent] = donors[r, 0]
             fusing.assemble(q, np.ascontiguousarray(moves), moved)
-            self._count(plan.replay.weigh(moved, plan.spoken), own[None], counts[r : r + 1])
+            self._count(plan.replay.weigh(moved, plan.spoken, plan.order), own[None], counts[r : r + 1])
 
     def _count(self, weights: np.ndarray, donors: np.ndarray, counts: np.ndarray) -> None:
         plan, ready = self.plan, self.plan.replay
@@ -225,6 +225,31 @@ class NumbaEngine(Engine):
         )  # fmt: skip
 
 
+class RowsEngine(NumbaEngine):
+    """The same for rules that are functions or callables: all examples of one replicate after the other."""
+
+    def _count(self, weights: np.ndarray, donors: np.ndarray, counts: np.ndarray) -> None:
+        plan, ready = self.plan, self.plan.replay
+        truth, n_classes = ready.panel.truth, ready.panel.n_classes
+        clean, is_check = ready.decision.labels, np.zeros(len(truth), bool)
+        is_check[plan.order[plan.checks]] = True
+        moved = np.empty_like(weights)
+        for r, given in enumerate(donors):
+            moved[plan.order] = weights[given]
+            labels, worth = ready.worth_of(plan.log or plan.top, moved)
+            if plan.top:
+                counts[r, :n_classes] += np.bincount(truth[is_check & (worth > 0)], minlength=n_classes)
+            else:
+                counts[r, :n_classes] += np.bincount(truth[labels == truth], minlength=n_classes)
+                counts[r, :n_classes] -= np.bincount(truth[clean == truth], minlength=n_classes)
+            counts[r, n_classes] += np.count_nonzero(labels != clean)
+            if plan.counts_said:
+                said = np.bincount(labels[labels >= 0], minlength=n_classes)
+                counts[r, n_classes + 1 : 2 * n_classes + 1] += said - ready.decision.count(n_classes)
+            if plan.log:
+                counts[r, -1] = worth[plan.order].sum(keepdims=True).view(np.int64)[0]
+
+
 def make_engine(
     plan: Plan,
     scheme: str = "joint",
@@ -242,16 +267,17 @@ def make_engine(
     """
     if engine is not None and engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
+    runner = RowsEngine if plan.replay.kind in (fusing.POOL, fusing.CALL) else NumbaEngine
     if engine == "numba":
-        return NumbaEngine(plan, scheme, agent, derangement=derangement)
+        return runner(plan, scheme, agent, derangement=derangement)
     if _core_module() is None:
         if engine == "core":
             raise SabotageError("the C core could not be built here: give engine numba, or none")
-        return NumbaEngine(plan, scheme, agent, derangement=derangement)
+        return runner(plan, scheme, agent, derangement=derangement)
     n_agents = plan.spoken.shape[1]
-    softmax_moves = plan.replay.rule.weight == "softmax" and scheme != "joint"
+    softmax_moves = plan.replay.rule.weight in ("softmax", "gate") and scheme != "joint"
     counts_hits = not (plan.counts_said or plan.log)
     is_plain = counts_hits and not (softmax_moves or in_step or derangement)
     if plan.replay.is_linear and n_agents <= MOST_AGENTS and is_plain:
         return CoreEngine(plan, scheme, agent, pause)
-    return NumbaEngine(plan, scheme, agent, core_draws=n_agents <= MOST_AGENTS, derangement=derangement)
+    return runner(plan, scheme, agent, core_draws=n_agents <= MOST_AGENTS, derangement=derangement)

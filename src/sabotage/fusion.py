@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from sabotage.errors import SabotageError
-from sabotage.kernels import fusing
+from sabotage.evidence import candidates_of, make_evidence
+from sabotage.kernels import fusing, pairs, pooling
 from sabotage.panel import Panel
 from sabotage.rules import Rule, default_rule, find_rule, require
 
@@ -19,6 +21,7 @@ _WEIGHT_KINDS = {
     "reliability": fusing.RAW,
     "confidence": fusing.RAW,
     "softmax": fusing.SOFTMAX,
+    "gate": fusing.SOFTMAX,
 }
 
 
@@ -73,7 +76,9 @@ class Replay:
     """A rule made ready for one panel: what the kernels take.
 
     `spoken` (n, M) int32 is the label of every agent that the rule can use, -1 of the others; `evidence` (n, M, C) is
-    the panel's own array where the rule combines plain scores, or (1, 1, C) where the labels are the evidence.
+    the panel's own array where the rule combines plain scores, or (1, 1, C) where the labels are the evidence; of
+    learned rules it may be wider. `gates` (parts, M + 2, 2 M + 1) are the coefficients of a learned gate, and `part`
+    (n,) int64 says which part of a cross-fitted rule decides an example, None where there is one only.
     """
 
     panel: Panel
@@ -82,18 +87,30 @@ class Replay:
     temperature: float
     evidence: np.ndarray
     spoken: np.ndarray
+    gates: np.ndarray | None = None
+    part: np.ndarray | None = None
 
     @property
     def kind(self) -> int:
         """How the kernels combine."""
-        if self.rule.selects:
-            return fusing.SELECT
-        return fusing.VOTE if self.rule.evidence == "votes" else fusing.SUM
+        if self.rule.combine == "sum":
+            return fusing.VOTE if self.rule.evidence == "votes" else fusing.SUM
+        return {"select": fusing.SELECT, "pool": fusing.POOL, "call": fusing.CALL}[self.rule.combine]
 
     @property
     def is_linear(self) -> bool:
         """Whether a score is a sum over agents of weight times evidence, however the weights come about."""
-        return not self.rule.selects
+        return self.rule.combine == "sum"
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether decisions are made in Python, one after the other: then there are fewer of them, in one thread."""
+        return self.kind == fusing.CALL or not self.rule.is_compiled
+
+    @property
+    def is_rowwise(self) -> bool:
+        """Whether the decision on an example depends on its own reliabilities alone."""
+        return True
 
     @cached_property
     def overflow(self) -> str | None:
@@ -135,11 +152,18 @@ class Replay:
         """The decisions as observed."""
         return self.decide(self.weights)
 
-    def weigh(self, q: np.ndarray, spoken: np.ndarray | None = None) -> np.ndarray:
-        """Turn reliabilities (n, M) into weights (n, M) of the agents that speak, the replay's own unless given."""
-        weights = np.empty(q.shape)
+    def weigh(self, q: np.ndarray, spoken: np.ndarray | None = None, rows: np.ndarray | None = None) -> np.ndarray:
+        """Turn reliabilities (k, M) into weights (k, M) of the agents that speak.
+
+        `spoken` (k, M) and `rows` (k,) int64 say who they are, and of which examples: the replay's own unless given.
+        """
+        weights, q = np.empty(q.shape), np.ascontiguousarray(q)
         spoken = self.spoken if spoken is None else spoken
-        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, np.ascontiguousarray(q), spoken, weights)
+        if self.gates is not None:
+            part = np.zeros(len(q), np.int64) if self.part is None else self.part if rows is None else self.part[rows]
+            q, given = np.empty(q.shape), q
+            pooling.gate(given, spoken, self.gates, part, q)
+        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, q, spoken, weights)
         return weights
 
     def decide(self, weights: np.ndarray, keep_scores: bool = False) -> Decision:
@@ -150,9 +174,9 @@ class Replay:
         tied, winnable = np.empty(panel.n_examples, bool), np.empty(panel.n_examples, bool)
         kept = np.empty((panel.n_examples, panel.n_classes)) if keep_scores else None
         for rows in panel.chunks():
-            truth, spoken = panel.truth[rows], self.spoken[rows]
+            truth = panel.truth[rows]
             scores = np.empty((len(truth), panel.n_classes))
-            fusing.fuse(self.kind, self.evidence_of(rows), spoken, weights[rows], labels[rows], scores)
+            self._fuse(rows, weights[rows], labels[rows], scores)
             counted = scores
             if self.rule.needs == "candidates":  # only listed classes count
                 counted = np.where(self.is_listed(rows), scores, -np.inf)
@@ -166,8 +190,8 @@ class Replay:
                 kept[rows] = scores
         return Decision("replayed", self.rule.name, labels, rank, tied, winnable, kept)
 
-    def without(self, agent: int) -> np.ndarray:
-        """Decide every example without one agent: ndarray of shape (n,), int32.
+    def without(self, agent: int) -> np.ndarray | None:
+        """Decide every example without one agent: ndarray of shape (n,), int32; None where that cannot be asked.
 
         The weights are made anew from the reliabilities of those who remain; nobody left is an abstention.
         """
@@ -180,13 +204,41 @@ class Replay:
         """Decide every example under the weights (n, M), labels alone: ndarray of shape (n,), int32."""
         labels = np.empty(self.panel.n_examples, np.int32)
         for rows in self.panel.chunks():
-            scores = np.empty((len(labels[rows]), self.panel.n_classes))
-            fusing.fuse(self.kind, self.evidence_of(rows), self.spoken[rows], weights[rows], labels[rows], scores)
+            self._fuse(rows, weights[rows], labels[rows], np.empty((len(labels[rows]), self.panel.n_classes)))
         return labels
+
+    def labels_of(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Decide some examples (k,), by index, under weights (k, M) of their own: ndarray of shape (k,), int32."""
+        labels = np.empty(len(rows), np.int32)
+        self._fuse(rows, weights, labels, np.empty((len(rows), self.panel.n_classes)))
+        return labels
+
+    def worth_of(self, worth: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Decide every example under the weights (n, M), and say what that is worth: labels (n,) and values (n,).
+
+        A hit (`worth` 0), the truth among the best k (k >= 1), or a logarithm (`pairs.SHARE`, `pairs.SOFTMAX`).
+        """
+        truth = self.panel.truth
+        if worth == 0:
+            labels = self.decide_labels(weights)
+            return labels, (labels == truth).astype(float)
+        decision = self.decide(weights, keep_scores=worth < 0)
+        if worth > 0:
+            return decision.labels, decision.hits(truth, worth).astype(float)
+        assert decision.scores is not None  # asked for
+        parts = log_parts(worth, decision.scores, truth)
+        parts[decision.labels < 0] = np.log(pairs.LOG_CLIP)
+        return decision.labels, parts
 
     def take(self, rows: np.ndarray) -> "Replay":
         """Return the replay of some examples (k,), by index."""
-        return replace(self, panel=self.panel.take(rows), evidence=self.evidence_of(rows), spoken=self.spoken[rows])
+        return replace(
+            self,
+            panel=self.panel.take(rows),
+            evidence=self.evidence_of(rows),
+            spoken=self.spoken[rows],
+            part=None if self.part is None else self.part[rows],
+        )
 
     def with_reliability(self, q: np.ndarray) -> "Replay":
         """Return the replay of the same evidence weighed by other reliabilities (n, M)."""
@@ -198,8 +250,23 @@ class Replay:
 
     def is_listed(self, rows: slice) -> np.ndarray:
         """Which classes some speaking agent lists: ndarray of shape (k, C), bool."""
-        known = ~np.isnan(_candidates(self.panel, rows))
+        known = ~np.isnan(candidates_of(self.panel, rows))
         return (known & (self.spoken[rows] >= 0)[:, :, None]).any(axis=1)
+
+    def _fuse(self, rows: slice | np.ndarray, weights: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> None:
+        """Decide some examples under weights (k, M), into labels (k,) and scores (k, C)."""
+        evidence, spoken = self.evidence_of(rows), self.spoken[rows]
+        if self.kind != fusing.POOL:
+            fusing.fuse(self.kind, evidence, spoken, weights, labels, scores)
+            return
+        run = pooling.pool if self.rule.is_compiled else pooling.interpret
+        bad = run(_function(self.rule), evidence, spoken, weights, labels, scores)
+        if bad >= 0:
+            at = int(np.arange(self.panel.n_examples)[rows][bad])
+            raise SabotageError(
+                f"{self.rule.name} leaves a score that is no number on example {self.panel.ids[at]} (row {at} of those"
+                f" analysed): it must write all of out, -inf everywhere to abstain"
+            )
 
     def _chosen(self, rows: slice, weights: np.ndarray) -> np.ndarray:
         """Which classes hold the largest weight, for rules that select an agent: ndarray of shape (k, C), bool."""
@@ -238,7 +305,7 @@ def replay(
     if not 0 < temperature < np.inf:
         raise SabotageError(f"temperature must be positive: found {temperature}")
     require(chosen, panel)
-    evidence, usable = _evidence(panel, chosen, clip)
+    evidence, usable = make_evidence(panel, chosen, clip)
     spoken = panel.labels if usable is None else np.where(usable, panel.labels, np.int32(-1))
     return Replay(panel, chosen, float(clip), float(temperature), evidence, spoken)
 
@@ -283,6 +350,27 @@ def recorded(panel: Panel) -> Decision:
     return Decision("recorded", None, panel.fused_label, rank, None, None, panel.fused_scores)
 
 
+def log_parts(worth: int, scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the truth's part in scores (n, C), at least that of 1e-12: ndarray of shape (n,).
+
+    Its share of their sum (`worth` is `pairs.SHARE`), 0 where that is not positive, or of their softmax.
+    """
+    own = scores[np.arange(len(truth)), truth]
+    if worth == pairs.SOFTMAX:
+        largest = scores.max(axis=1)
+        own, total = np.exp(own - largest), np.exp(scores - largest[:, None]).sum(axis=1)
+    else:
+        total = scores.sum(axis=1)
+    part = np.divide(own, total, out=np.zeros(len(own)), where=total > 0)
+    return np.log(np.maximum(part, pairs.LOG_CLIP))
+
+
+def _function(rule: Rule) -> Any:
+    """Return what a pool runs: compiled, or as it is."""
+    own = getattr(pooling, rule.function) if isinstance(rule.function, str) else rule.function
+    return pooling.compiled(own, rule.is_ours) if rule.is_compiled else own
+
+
 def rank_of(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Count the classes that stand before the truth, equal scores in class order.
 
@@ -291,48 +379,3 @@ def rank_of(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     own = scores[np.arange(len(truth)), truth][:, None]
     before = np.arange(scores.shape[1]) < truth[:, None]
     return ((scores > own) | ((scores == own) & before)).sum(axis=1, dtype=np.int32)
-
-
-def _evidence(panel: Panel, rule: Rule, clip: float) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the evidence and which agents the rule can use where they spoke, None for all of them: (n, M) bool."""
-    if rule.evidence == "votes":
-        return np.zeros((1, 1, panel.n_classes)), None
-    if rule.evidence in ("scores", "log_scores"):
-        assert panel.scores is not None  # require() saw to it
-        usable = np.empty(panel.labels.shape, bool)
-        evidence = panel.scores if rule.evidence == "scores" else np.empty(panel.scores.shape)
-        for rows in panel.chunks():
-            usable[rows] = ~np.isnan(panel.scores[rows, :, 0])
-            if rule.evidence == "log_scores":
-                np.log(np.maximum(panel.scores[rows], clip), out=evidence[rows])
-        return evidence, usable
-    evidence = np.empty((panel.n_examples, panel.n_agents, panel.n_classes))
-    usable = np.empty(panel.labels.shape, bool)
-    for rows in panel.chunks():
-        candidates = _candidates(panel, rows)
-        usable[rows] = ~np.isnan(candidates).all(axis=2)
-        if rule.evidence == "borda":
-            evidence[rows] = _borda(candidates)
-        else:
-            evidence[rows] = np.nan_to_num(candidates, nan=0.0)
-    return evidence, usable
-
-
-def _candidates(panel: Panel, rows: slice) -> np.ndarray:
-    """Return confidences of the listed classes, NaN where not listed: a label alone is a list of one."""
-    labels, confidence = panel.labels[rows], panel.confidence[rows]
-    if panel.scores is not None:
-        candidates = panel.scores[rows].copy()
-    else:
-        candidates = np.full((*labels.shape, panel.n_classes), np.nan)
-    alone = (labels >= 0) & ~np.isnan(confidence) & np.isnan(candidates).all(axis=2)
-    i, m = np.nonzero(alone)
-    candidates[i, m, labels[i, m]] = confidence[i, m]
-    return candidates
-
-
-def _borda(candidates: np.ndarray) -> np.ndarray:
-    """C - rank of each class, ranks of equals averaged; the unlisted share the last ranks."""
-    from scipy.stats import rankdata
-
-    return candidates.shape[2] - rankdata(-np.where(np.isnan(candidates), -np.inf, candidates), axis=2)

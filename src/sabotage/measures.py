@@ -80,6 +80,8 @@ class Measure:
         panel = ready.panel
         if not self.is_log:
             return decision.hits(panel.truth, self.top).astype(float)
+        if ready.kind in (fusing.POOL, fusing.CALL):
+            return ready.worth_of(self.kind, weights)[1]
         worth = np.empty(panel.n_examples)
         pairs.write_logs(self.kind, ready.kind, ready.evidence, ready.spoken, weights, panel.truth, worth)
         return worth
@@ -106,8 +108,10 @@ def make_measure(name: str, ready: Replay) -> Measure:
         kind = int(found[1])
         if kind > panel.n_classes:
             raise SabotageError(f"statistic {name} needs that many classes: there are {panel.n_classes}")
+        if ready.decision.truth_rank is None:
+            raise SabotageError(f"statistic {name} needs scores: {ready.rule.name} gives labels alone")
     elif name == "log_likelihood":
-        kind = _log_kind(ready)
+        kind = log_kind(ready)
     elif name not in STATISTICS:
         raise unknown("statistic", name, STATISTICS)
     return Measure(name, kind, n_true, weights)
@@ -118,12 +122,12 @@ def in_words(name: str) -> str:
     return f"top-{name[4:]} coverage" if name.startswith("top_") else name.replace("_", " ").replace("log l", "log-l")
 
 
-def _log_kind(ready: Replay) -> int:
+def log_kind(ready: Replay) -> int:
     """Return how the fused scores become a distribution over classes."""
     rule = ready.rule
-    if rule.selects or rule.evidence == "borda":
+    if rule.distribution is None:
         raise SabotageError(f"log_likelihood needs scores that make a distribution: {rule.name} has none")
-    if rule.evidence == "log_scores":
+    if rule.distribution == "softmax":
         return pairs.SOFTMAX
     lowest = (np.fmin.reduce(ready.evidence[rows], axis=None, initial=0.0) for rows in ready.panel.chunks())
     if ready.kind != fusing.VOTE and min(lowest) < 0:

@@ -10,11 +10,11 @@ from sabotage.engines import Engine, make_engine
 from sabotage.errors import SabotageError
 from sabotage.exact import MOST_PAIRS, count_pairs, sum_pairs, unmoved
 from sabotage.interrupts import Stop
-from sabotage.kernels import pairs
+from sabotage.kernels import fusing, pairs
 from sabotage.moments import Terms, terms
 from sabotage.planning import Plan
 from sabotage.running import run_cohorts, usable_cpus
-from sabotage.sampling import PAIRS, proves_still, ring_sums
+from sabotage.sampling import PAIRS, SLOW_PAIRS, proves_still, ring_sums
 from sabotage.trials import Run, Trial
 
 NO_SUM = "macro-F1 is no sum over examples"
@@ -94,7 +94,8 @@ def run_trial(
         Where `settings.exact` asks for sums that do not exist, or, loudly, where the replicates' mean is not the exact
         one within Monte Carlo error.
     """
-    n_permutations, threads = settings.n_permutations, settings.threads or usable_cpus()
+    n_permutations = settings.n_permutations
+    threads = 1 if trial.replay.is_slow else settings.threads or usable_cpus()
     if settings.derangement:
         _require_large_blocks(trial, agent)
     why = _why_no_sums(trial, settings)
@@ -153,6 +154,8 @@ def _clean(run: Run) -> float:
     ready, plan = run.replay, run.stepped
     if not run.measure.is_log:
         return run.measure.of_decision(ready, ready.decision, ready.weights)
+    if ready.kind in (fusing.POOL, fusing.CALL):
+        return float(ready.worth_of(plan.log, ready.weights)[1][plan.order].sum() / len(plan.order))
     total, identity = np.zeros(1), np.arange(len(plan.order), dtype=np.int32)[None]
     pairs.add_logs(
         plan.log, ready.kind, ready.evidence, ready.spoken, plan.weights, plan.order, plan.truth, identity, total,
@@ -165,6 +168,8 @@ def _why_no_sums(trial: Trial, settings: Settings) -> str | None:
         return NO_SUM
     if not settings.interval:
         return "no interval was asked for"
+    if not trial.replay.is_rowwise:
+        return f"what {trial.replay.rule.name} decides on one example depends on the reliability of others"
     return NOT_SHOWN if settings.scheme == "independent" else None
 
 
@@ -179,10 +184,12 @@ def _sum(
     else:
         # Weights of a softmax depend on the whole row: of those the engines' sums know nothing where one agent moves.
         has_engine = (
-            run.replay.is_linear and not measure.is_log and (agent is None or run.replay.rule.weight != "softmax")
+            run.replay.is_linear
+            and not measure.is_log
+            and (agent is None or run.replay.rule.weight not in ("softmax", "gate"))
         )
         n_pairs = count_pairs(plan, settings.scheme) if has_engine else _count_all(plan)
-        most = MOST_PAIRS if has_engine else PAIRS
+        most = MOST_PAIRS if has_engine else SLOW_PAIRS if run.replay.is_slow else PAIRS
         if settings.exact is False:
             why = "exact sums were not asked for"
         elif settings.exact is None and n_pairs > most:

@@ -139,10 +139,7 @@ def make_plan(
     is_pruned = replay.is_linear and not log
     pruned = _prune(replay, top, listed, pause) if is_pruned else _unpruned(replay, top, log)
     rival_starts, rivals, check_starts, check_rivals, outcome, slack = pruned
-    if is_pruned:
-        n_half = np.diff(rival_starts)
-    else:
-        n_half = (_differs(replay.spoken) if replay.rule.selects else clean >= 0).astype(np.int64)
+    n_half = np.diff(rival_starts) if is_pruned else _can_change(replay, log).astype(np.int64)
     is_contested = n_half > 0
     rank = np.where(is_contested, n_half, n_classes)
     order = np.argsort(block * (n_classes + 1) + rank, kind="stable")
@@ -263,11 +260,19 @@ def _unpruned(replay: Replay, top: int, log: int) -> Pruned:
     nobody = np.empty(0, np.int32)
     starts = np.zeros(n + 1, np.int64)
     outcome = np.full(n, pruning.OPEN, np.int8)
-    if replay.rule.selects and not log:
-        hit = replay.decision.hits(replay.panel.truth, top)
-        outcome[~_differs(replay.spoken)] = pruning.NEVER
-        outcome[~_differs(replay.spoken) & hit] = pruning.ALWAYS
+    if not log:
+        hit, stays = replay.decision.hits(replay.panel.truth, top), ~_can_change(replay, log)
+        outcome[stays] = np.where(hit[stays], pruning.ALWAYS, pruning.NEVER)
     return starts, nobody, starts, nobody, outcome, np.zeros(n, np.int32)
+
+
+def _can_change(replay: Replay, log: int) -> np.ndarray:
+    """Which examples a rule that nothing is known of may decide otherwise: bool (n,)."""
+    if replay.kind == fusing.CALL:  # whoever wrote it may decide where nobody speaks
+        return np.ones(replay.panel.n_examples, bool)
+    if replay.rule.selects and not log:
+        return _differs(replay.spoken)
+    return np.asarray((replay.spoken >= 0).any(axis=1))
 
 
 def _differs(spoken: np.ndarray) -> np.ndarray:

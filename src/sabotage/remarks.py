@@ -36,21 +36,26 @@ def note_replay(ready: Replay, notes: Notes) -> None:
                 f"{agent} has a label and nothing that {rule.name} could use on {silent:,} examples: it is silent there"
                 f" for the fusion"
             )
-    if rule.uses_reliability:
+    if rule.uses_reliability and rule.combine != "call":
         unknown = (ready.spoken >= 0) & np.isnan(panel.reliability)
         for m, agent in enumerate(panel.agents):
             if unknown[:, m].any():
                 notes.add(
-                    f"{agent} speaks without a {panel.weights} on {int(unknown[:, m].sum()):,} examples: it weighs 0"
+                    f"{agent} speaks without a {panel.weights} on {int(unknown[:, m].sum()):,} examples: it"
+                    f" {'is taken to have its mean there' if rule.weight == 'gate' else 'weighs 0'}"
                 )
         if rule.weight == "reliability":
             total = np.where(ready.spoken >= 0, np.nan_to_num(panel.reliability), 0).sum(axis=1)
             equal = int(np.count_nonzero((total == 0) & (ready.spoken >= 0).any(axis=1)))
             if equal:
                 notes.add(f"on {equal:,} examples the weights sum to 0: the agents that speak weigh 1 each")
-    abstained = int(np.count_nonzero(ready.decision.labels < 0))
+    none, speaks = ready.decision.labels < 0, (ready.spoken >= 0).any(axis=1)
+    abstained, no_outcome = int(np.count_nonzero(none & ~speaks)), int(np.count_nonzero(none & speaks))
     if abstained:
         notes.add(f"nobody speaks on {abstained:,} examples: {rule.name} abstains, which counts as wrong")
+    if no_outcome:
+        why = ", for the agents contradict each other outright" if rule.evidence == "masses" else ""
+        notes.add(f"{rule.name} has no outcome on {no_outcome:,} examples{why}: it abstains, which counts as wrong")
 
 
 def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> None:

@@ -33,7 +33,7 @@ class Roles:
         agreed with.
     pivotal : ndarray of shape (n, M), int8
         1 where the decision turns without the agent: a contributor's to wrong, a saboteur's to right. -1 where a
-        recorded decision is not the replayed one.
+        recorded decision is not the replayed one, or where the rule is a callable, which cannot do without an agent.
     thresholds : ndarray of shape (M,)
         The confidence from which an agent's misleading is sabotage.
     """
@@ -138,7 +138,11 @@ def assign_roles(panel: Panel, decision: Decision, replay: Replay, threshold: fl
     pivotal = np.zeros(labels.shape, np.int8)
     replayed = replay.decision.labels
     for m in range(panel.n_agents):
-        without_right = replay.without(m) == panel.truth
+        without = replay.without(m)
+        if without is None:
+            pivotal[:, m] = NULL
+            continue
+        without_right = without == panel.truth
         pivotal[:, m] = ((role[:, m] == CONTRIBUTOR) & ~without_right) | (saboteur[:, m] & without_right)
     pivotal[decision.labels != replayed] = NULL
     return Roles(

@@ -15,6 +15,7 @@ from sabotage.kernels import fusing, pairs
 from sabotage.planning import Plan
 
 PAIRS = 1e8  # that are looked at: numba takes 50 to 90 ns for each
+SLOW_PAIRS = 1e6  # of what Python decides, at some microseconds each
 FEWEST_DONORS = 64  # of an example, however large the panel: the error of the gap grows by a hundredth at most
 AT_ONCE = 16  # distances of one call, which read an example's evidence once
 
@@ -53,7 +54,8 @@ def ring_sums(
     moving = plan.checks if knows_rivals else plan.swept
     has_moving = np.bincount(block[moving], minlength=plan.n_blocks) > 0
     longest = int(sizes[has_moving].max(initial=1)) - 1
-    n_steps = longest if everything else min(longest, max(FEWEST_DONORS, int(PAIRS // max(1, len(moving)))))
+    budget = SLOW_PAIRS if plan.replay.is_slow else PAIRS
+    n_steps = longest if everything else min(longest, max(FEWEST_DONORS, int(budget // max(1, len(moving)))))
     # From here on positions stand as on the ring: neighbours there are read one after the other.
     at = np.lexsort((np.random.default_rng(seed).random(n), block))
     n_donors = np.where(has_moving[block], np.minimum(sizes[block] - 1, n_steps), sizes[block] - 1)
@@ -67,16 +69,29 @@ def ring_sums(
     rivals = (plan.check_starts, plan.check_rivals, plan.slack) if knows_rivals else none
     ready = plan.replay
 
+    by_rows = ready.kind in (fusing.POOL, fusing.CALL)
+
     def work(first: int) -> np.ndarray:
         pause()
         out, last = np.zeros((3, n)), min(first + AT_ONCE, n_steps)
+        if by_rows:
+            for step in range(first, last):
+                givers = np.empty(n, np.int64)
+                pairs.write_givers(step, ring, givers)
+                given = weights[givers]
+                if agent is not None:
+                    moved = reliability.copy()
+                    moved[:, agent] = reliability[givers, agent]
+                    given = ready.weigh(moved, spoken, order)
+                _add_rows(plan, order, given, which[step < n_donors[which]], givers, class_weights, out)
+            return out
         for begin, end in [(first, last)] if agent is None else [(step, step + 1) for step in range(first, last)]:
             given = weights
             if agent is not None:
                 moved, givers = reliability.copy(), np.empty(n, np.int64)
                 pairs.write_givers(begin, ring, givers)
                 moved[:, agent] = moved[givers, agent]
-                given = ready.weigh(moved, spoken)
+                given = ready.weigh(moved, spoken, order)
             pairs.sum_worth(
                 plan.log or plan.top, ready.kind, ready.evidence, ready.spoken, given, plan.listed, order, truth,
                 which, ring, rivals, agent is not None, begin, end, class_weights, out,
@@ -104,6 +119,25 @@ def ring_sums(
     return PairSums(sums, squares, moves, columns, usual, n_donors, bool((n_donors == ring[1] - 1).all()))
 
 
+def _add_rows(
+    plan: Plan,
+    order: np.ndarray,
+    weights: np.ndarray,
+    which: np.ndarray,
+    givers: np.ndarray,
+    class_weights: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Do what `pairs.sum_worth` does, for one step in which nobody gives twice, of rules that decide all examples."""
+    moved = np.empty_like(weights)
+    moved[order] = weights
+    rows = order[which]
+    worth = plan.replay.worth_of(plan.log or plan.top, moved)[1][rows]
+    out[0, which] += worth
+    out[1, which] += worth**2
+    out[2, givers[which]] += class_weights[plan.replay.panel.truth[rows]] * worth
+
+
 def proves_still(
     plan: Plan, agent: int | None, most_pairs: float = PAIRS, pause: Callable[[], None] = lambda: None
 ) -> bool | None:
@@ -112,6 +146,8 @@ def proves_still(
     Rows of equal weights are tried once a block.
     """
     ready = plan.replay
+    if ready.is_slow:
+        return None
     q = plan.weights if agent is None else np.nan_to_num(plan.reliability[:, [agent]], nan=-1.0)
     ranked = np.lexsort((*q.T[::-1], plan.block_of))
     block = plan.block_of[ranked]
@@ -124,7 +160,7 @@ def proves_still(
     for at in range(0, len(plan.swept), 1 << 12):
         pause()
         which = plan.swept[at : at + (1 << 12)]
-        if agent is None:
+        if agent is None and ready.kind != fusing.POOL:
             if pairs.finds_flip(
                 ready.kind, ready.evidence, ready.spoken, plan.weights, plan.order, plan.clean, which, first, last,
                 donors,
@@ -133,16 +169,11 @@ def proves_still(
             continue
         for k in range(int((last - first)[which].max())):
             some = which[first[which] + k < last[which]]
-            moved = plan.reliability[some]
-            moved[:, agent] = plan.reliability[donors[first[some] + k], agent]
-            if (_decide(plan, some, ready.weigh(moved, plan.spoken[some])) != plan.clean[some]).any():
+            weights = plan.weights[donors[first[some] + k]]
+            if agent is not None:
+                moved = plan.reliability[some]
+                moved[:, agent] = plan.reliability[donors[first[some] + k], agent]
+                weights = ready.weigh(moved, plan.spoken[some], plan.order[some])
+            if (ready.labels_of(plan.order[some], weights) != plan.clean[some]).any():
                 return False
     return True
-
-
-def _decide(plan: Plan, positions: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Decide some positions under weights (k, M) of their own: (k,) int32."""
-    ready, rows = plan.replay, plan.order[positions]
-    labels, scores = np.empty(len(rows), np.int32), np.empty((len(rows), ready.panel.n_classes))
-    fusing.fuse(ready.kind, ready.evidence_of(rows), plan.spoken[positions], weights, labels, scores)
-    return labels

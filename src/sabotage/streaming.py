@@ -16,6 +16,7 @@ from sabotage.errors import SabotageError, did_you_mean, listed
 from sabotage.labels import NULL_TEXTS, LabelBook, number
 from sabotage.sources import Source, plain
 
+OTHER = "!"  # before the name of a split: all rows but those
 CONDITION = re.compile(r"\s*(.+?)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*")
 COMPARE: dict[str, Callable[..., Any]] = {
     "==": pc.equal,
@@ -241,7 +242,9 @@ class Reader:
         if self.split is not None:
             values = pc.cast(batch["split"], pa.string())
             self.tally.splits.update(str(value) for value in pc.unique(values).to_pylist())
-            same = _bools(pc.equal(values, self.split))
+            same = _bools(pc.equal(values, self.split.removeprefix(OTHER)))
+            if self.split.startswith(OTHER):
+                same = ~same
             other = keep & ~same
             n_other = int(np.count_nonzero(other))
             self.tally.other_split += n_other

@@ -122,7 +122,7 @@ class Trial:
         """Return the reliabilities of each run by unit, (n_units, M) or (n_units, 1)."""
         tables = []
         for run in self.runs:
-            null = -1.0 if run.replay.rule.weight == "softmax" else 0.0
+            null = -1.0 if run.replay.rule.weight in ("softmax", "gate") or run.replay.rule.combine == "call" else 0.0
             known = np.where(run.replay.spoken >= 0, np.nan_to_num(run.replay.panel.reliability, nan=null), 0.0)
             table = np.zeros((self.n_units, known.shape[1]))
             table[run.unit] = known
@@ -158,7 +158,7 @@ def make_trial(
                 f"within_difficulty must be a number of strata from 2 to the number of examples, {panel.n_examples}:"
                 f" found {within_difficulty}"
             )
-        if ready.rule.selects:
+        if ready.rule.selects or ready.rule.combine == "call":
             raise SabotageError(
                 f"within_difficulty needs a rule whose scores have a margin: {ready.rule.name} has none"
             )
