@@ -9,6 +9,7 @@ import numpy as np
 from sabotage.errors import SabotageError
 from sabotage.evidence import candidates_of, make_evidence
 from sabotage.kernels import fusing, pairs, pooling
+from sabotage.learning import Fitted, is_learned, load_fitted, parse_learned
 from sabotage.panel import Panel
 from sabotage.rules import Rule, default_rule, find_rule, require
 
@@ -279,16 +280,17 @@ class Replay:
 
 
 def replay(
-    panel: Panel, rule: str | Rule | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE
+    panel: Panel, rule: str | Rule | Fitted | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE
 ) -> Replay:
     """Make a fusion rule ready for a panel.
 
     Parameters
     ----------
     panel : Panel
-    rule : str, optional
-        A name of `sabotage rules`; where None, `weighted_mean` if every agent has class scores, else
-        `weighted_confidence_sum` for candidate lists, else `weighted_vote`.
+    rule : str, Rule or Fitted, optional
+        A name of `sabotage rules`, a rule of one's own ("file.py:function", or what `fusion_rule` returns), or a learned
+        rule that was fitted (`fit`, `cross_fit`, or the JSON file of one). Where None, `weighted_mean` if every agent
+        has class scores, else `weighted_confidence_sum` for candidate lists, else `weighted_vote`.
     clip : float
         Below it class scores are clipped before the logarithm (`product`, `log_pool`).
     temperature : float
@@ -299,15 +301,41 @@ def replay(
     SabotageError
         If the rule is unknown, or needs what the panel does not have.
     """
-    chosen = default_rule(panel) if rule is None else find_rule(rule) if isinstance(rule, str) else rule
+    from sabotage.fitted import replay_fitted
+
+    chosen = default_rule(panel) if rule is None else resolve(rule)
     if not 0 < clip < 1:
         raise SabotageError(f"clip must lie in (0, 1): found {clip}")
     if not 0 < temperature < np.inf:
         raise SabotageError(f"temperature must be positive: found {temperature}")
+    if isinstance(chosen, Fitted):
+        return replay_fitted(panel, chosen, float(clip), float(temperature))
+    if chosen.learned:
+        raise not_fitted(chosen.name)
     require(chosen, panel)
     evidence, usable = make_evidence(panel, chosen, clip)
     spoken = panel.labels if usable is None else np.where(usable, panel.labels, np.int32(-1))
     return Replay(panel, chosen, float(clip), float(temperature), evidence, spoken)
+
+
+def resolve(rule: str | Rule | Fitted) -> Rule | Fitted:
+    """Return what a name stands for; raises SabotageError for an unknown one, and for a learned rule without a fit."""
+    if not isinstance(rule, str):
+        return rule
+    if rule.endswith(".json"):
+        return load_fitted(rule)
+    if is_learned(rule):
+        parse_learned(rule)
+        raise not_fitted(rule)
+    return find_rule(rule)
+
+
+def not_fitted(name: str) -> SabotageError:
+    """Return the error for a learned rule that nothing has been fitted for."""
+    return SabotageError(
+        f"{name} is learned, and nothing to learn from was given: rows of another split than test (a column split), or"
+        f" --cross-fit K, by group where there are any; in Python replay(panel, sabotage.fit(calibration, {name!r}))"
+    )
 
 
 def as_replay(what: "Replay | Panel") -> Replay:
@@ -327,7 +355,7 @@ def as_replay(what: "Replay | Panel") -> Replay:
     return what
 
 
-def fuse(panel: Panel, rule: str | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE) -> Decision:
+def fuse(panel: Panel, rule: str | Rule | Fitted | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE) -> Decision:
     """Replay a fusion rule over a panel and return its decisions with the fused scores.
 
     Parameters and errors are those of `replay`.

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -103,9 +103,7 @@ class LabelBook:
         `order` leaves out.
         """
         meaning = self._meanings()
-        classes = sorted(set(meaning), key=lambda label: (isinstance(label, str), label))
-        if classes and all(isinstance(label, str) and NUMBER.fullmatch(label) for label in classes):
-            classes.sort(key=lambda label: float(label))
+        classes = in_order(set(meaning))
         if order is not None:
             classes = self._ordered(classes, meaning, order)
         index = {label: position for position, label in enumerate(classes)}
@@ -146,6 +144,23 @@ class LabelBook:
             value = number(text) if numeric else None
             ordered.append(by_text.get(text, text if value is None else value))
         return ordered
+
+
+def in_order(labels: Iterable[Label]) -> list[Label]:
+    """Sort labels: numbers as numbers, before texts, and texts as numbers where all of them are."""
+    classes = sorted(labels, key=lambda label: (isinstance(label, str), label))
+    if classes and all(isinstance(label, str) and NUMBER.fullmatch(label) for label in classes):
+        classes.sort(key=lambda label: float(label))
+    return classes
+
+
+def merged(first: Sequence[Label], second: Sequence[Label]) -> tuple[Label, ...]:
+    """Return the classes of two panels as one list, alike by their texts; an order that is not sorted order stays."""
+    texts = {str(label) for label in first}
+    new = [label for label in second if str(label) not in texts]
+    if list(first) == in_order(first):
+        return tuple(in_order([*first, *new]))
+    return (*first, *in_order(new))
 
 
 def look_alikes(classes: Sequence[Label]) -> list[tuple[Label, Label]]:

@@ -129,6 +129,11 @@ def log_kind(ready: Replay) -> int:
         raise SabotageError(f"log_likelihood needs scores that make a distribution: {rule.name} has none")
     if rule.distribution == "softmax":
         return pairs.SOFTMAX
+    if ready.kind in (fusing.POOL, fusing.CALL):
+        scores = ready.decide(ready.weights, keep_scores=True).scores
+        if scores is None or scores.min() < 0:
+            raise SabotageError(f"log_likelihood needs scores that are not negative: {ready.rule.name} gives others")
+        return pairs.SHARE
     lowest = (np.fmin.reduce(ready.evidence[rows], axis=None, initial=0.0) for rows in ready.panel.chunks())
     if ready.kind != fusing.VOTE and min(lowest) < 0:
         raise SabotageError("log_likelihood needs class scores that are not negative")

@@ -273,6 +273,48 @@ class Panel:
             columns={name: column.take(at) for name, column in self.columns.items()},
         )
 
+    def with_classes(self, classes: Sequence[Label]) -> "Panel":
+        """Return the panel with more classes, or in another order; who scores all classes gives a new one 0.
+
+        Raises
+        ------
+        SabotageError
+            If one of its own is not among `classes`.
+        """
+        position = {str(label): at for at, label in enumerate(classes)}
+        lost = [label for label in self.classes if str(label) not in position]
+        if lost or len(position) < len(classes):
+            raise SabotageError(f"classes must hold those of the panel, each once: {listed(lost or classes)}")
+        if tuple(classes) == self.classes:
+            return self
+        at = np.array([position[str(label)] for label in self.classes])
+        lookup = np.r_[at, -1].astype(np.int32)
+
+        def spread(scores: np.ndarray | None) -> np.ndarray | None:
+            if scores is None:
+                return None
+            out = np.full((*scores.shape[:-1], len(classes)), np.nan)
+            for rows in self.chunks():
+                # 0 for a class that was not there, but for lists, and where nothing was scored at all.
+                fill = np.where(np.isnan(scores[rows]).any(axis=-1), np.nan, 0.0)
+                out[rows] = fill[..., None]
+                out[rows][..., at] = scores[rows]
+            return out
+
+        scores = spread(self.scores)
+        for m in np.flatnonzero(self.has_lists):
+            assert scores is not None  # who lists candidates has scores
+            scores[:, m, np.setdiff1d(np.arange(len(classes)), at)] = np.nan
+        return replace(
+            self,
+            classes=tuple(classes),
+            truth=lookup[self.truth],
+            labels=lookup[self.labels],
+            scores=scores,
+            fused_label=None if self.fused_label is None else lookup[self.fused_label],
+            fused_scores=spread(self.fused_scores),
+        )
+
     def with_weights(self, weights: str | np.ndarray) -> "Panel":
         """Return the panel with another reliability.
 

@@ -63,6 +63,8 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
     panel = ready.panel
     if not ready.rule.uses_reliability:
         notes.add(f"{ready.rule.name} takes no reliability: no shuffle of it can change a decision")
+    if ready.part is not None and ready.rule.uses_reliability:
+        notes.add(f"{ready.rule.name} is cross-fitted: reliability stays within its fold")
     if panel.group is not None and panel.group not in permutation.within:
         notes.add(
             f"p takes the examples of one {panel.group} to be exchangeable with those of another; --within"

@@ -101,7 +101,9 @@ class Roles:
         return "\n".join(lines)
 
 
-def assign_roles(panel: Panel, decision: Decision, replay: Replay, threshold: float | str = THRESHOLD) -> Roles:
+def assign_roles(
+    panel: Panel, decision: Decision, replay: Replay | None, threshold: float | str = THRESHOLD
+) -> Roles:
     """Give every agent its role and flags on every example.
 
     Parameters
@@ -109,8 +111,8 @@ def assign_roles(panel: Panel, decision: Decision, replay: Replay, threshold: fl
     panel : Panel
     decision : Decision
         Replayed or recorded.
-    replay : Replay
-        The rule that is fused anew without each agent, for the pivotal flag.
+    replay : Replay or None
+        The rule that is fused anew without each agent, for the pivotal flag; None leaves the flag null.
     threshold : float in [0, 1], or str "q0.9"
         Confidence from which a misleader is a saboteur: absolute, or a quantile of each agent's own confidence.
 
@@ -136,15 +138,15 @@ def assign_roles(panel: Panel, decision: Decision, replay: Replay, threshold: fl
 
     saboteur = role == SABOTEUR
     pivotal = np.zeros(labels.shape, np.int8)
-    replayed = replay.decision.labels
     for m in range(panel.n_agents):
-        without = replay.without(m)
+        without = None if replay is None else replay.without(m)
         if without is None:
             pivotal[:, m] = NULL
             continue
         without_right = without == panel.truth
         pivotal[:, m] = ((role[:, m] == CONTRIBUTOR) & ~without_right) | (saboteur[:, m] & without_right)
-    pivotal[decision.labels != replayed] = NULL
+    if replay is not None:
+        pivotal[decision.labels != replay.decision.labels] = NULL
     return Roles(
         panel,
         decision,

@@ -167,6 +167,11 @@ def make_trial(
     n_units = max(int(unit.max()) for _, _, unit in parts) + 1
     replays = [ready if len(parts) == 1 else ready.take(rows) for _, rows, _ in parts]
     block = block_codes(panel, ready.spoken, within) if len(parts) == 1 else _blocks(ready, parts, n_units, within)
+    if ready.part is not None:  # a row's weights come from its own part, and what that learned knows the other rows
+        of_unit = np.zeros(n_units, np.int64)
+        for _, rows, unit in parts:
+            of_unit[unit] = ready.part[rows]
+        block = refined(block, of_unit)
     if within_difficulty is not None:
         total, count = np.zeros(n_units), np.zeros(n_units)
         for one, (_, _, unit) in zip(replays, parts, strict=True):

@@ -1,0 +1,51 @@
+"""The rows that learned rules may see: those of other splits of the same table."""
+
+from dataclasses import replace
+from typing import Any
+
+from sabotage.errors import SabotageError
+from sabotage.labels import merged
+from sabotage.panel import Panel
+from sabotage.reading import read_panel
+from sabotage.streaming import OTHER
+
+
+def read_calibration(data: Any, panel: Panel, **options: Any) -> tuple[Panel, Panel]:
+    """Read the rows that a panel leaves out for being of another split, and bring both to the same classes.
+
+    Parameters
+    ----------
+    data : path, pandas DataFrame or pyarrow Table
+        What the panel was read from.
+    panel : Panel
+        The examples: rows of one split.
+    **options
+        With which it was read, `read_panel`.
+
+    Returns
+    -------
+    tuple of Panel
+        The calibration rows, and the panel with the classes of both.
+
+    Raises
+    ------
+    SabotageError
+        If the panel is not one split of several, or as `read_panel`.
+    """
+    split = panel.origin.split
+    if split is None or not panel.origin.n_other_split:
+        found = "no column split" if split is None else f"no row of another split than {split}"
+        raise SabotageError(
+            f"{panel.origin.name} has {found}, and a learned rule may not see the rows that it is judged on: name other"
+            f" rows train in a column split, or fit out of fold, --cross-fit K (in Python cross_fit), by --group where"
+            f" rows belong together"
+        )
+    rest = read_panel(data, **{**options, "split": f"{OTHER}{split}", "agents": list(panel.agents)})
+    if rest.weights != panel.weights:
+        raise SabotageError(f"the calibration rows are weighed by {rest.weights}, the examples by {panel.weights}")
+    classes = merged(panel.classes, rest.classes)
+    new = len(classes) - panel.n_classes
+    notes = panel.notes
+    if new:
+        notes = (*notes, f"{new} class{'es' if new > 1 else ''} that only the calibration rows have")
+    return rest.with_classes(classes), replace(panel.with_classes(classes), notes=notes)

@@ -1,0 +1,400 @@
+"""Rules compared offline on the same examples: what each would gain, whom it lets sabotage, and what is chance."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sabotage import scoring
+from sabotage.contenders import BEST_AGENT, RECORDED, Contender, Teaching, default_rules, make_contenders
+from sabotage.contests import rank_rules
+from sabotage.contrasts import weigh_examples
+from sabotage.differences import Difference, measure_differences, oracle_hits
+from sabotage.errors import SabotageError, unknown
+from sabotage.fusion import CLIP, TEMPERATURE, Replay
+from sabotage.intervals import FEWEST_CLUSTERS, clusters
+from sabotage.interventions import Intervention
+from sabotage.learning import Fitted
+from sabotage.notes import Notes
+from sabotage.panel import Panel
+from sabotage.permutation import Progress, permute
+from sabotage.quality import Quality, measure_quality
+from sabotage.remarks import note_leaks, note_replay, note_seeds
+from sabotage.resampling import STATISTICS, Standing
+from sabotage.roles import THRESHOLD
+from sabotage.rules import Rule
+from sabotage.verdicts import DELTA
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_RESAMPLES = 1000
+N_PERMUTATIONS = 1000
+DESCENDING = (*STATISTICS, "difference", "gap", "captured")
+ASCENDING = ("log_loss", "ece", "saboteurs", "pivotal", "rank", "name")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What shuffling reliability costs a rule: see `sabotage.permute`."""
+
+    gap: float
+    interval: tuple[float, float] | None
+    p_value_two_sided: float
+    n_permutations: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a comparison.
+
+    Attributes
+    ----------
+    name : str
+    quality : Quality
+    values : dict of str to Standing
+        Accuracy, balanced accuracy and macro-F1 with their bootstrap intervals.
+    difference : Difference or None
+        None for the reference itself.
+    mean_rank : float or None
+        Over folds or groups, 1 the best.
+    gap : Gap or None
+        None where the rule takes no reliability, or none was asked for.
+    """
+
+    name: str
+    quality: Quality
+    values: dict[str, Standing]
+    difference: Difference | None
+    mean_rank: float | None
+    gap: Gap | None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Rules on one panel, sorted.
+
+    `entries` are in the order asked for, `reference` is the name of the one that the others are compared with, `oracle`
+    what a choice of the right agent would reach in `statistic` (None for macro-F1), `n_ranked` the folds or groups
+    behind the mean ranks and `friedman_p` the test that all rules rank alike.
+    """
+
+    panel: Panel
+    entries: tuple[Entry, ...]
+    reference: str
+    statistic: str
+    settings: dict[str, Any]
+    oracle: float | None
+    ranked_by: str | None
+    n_ranked: int
+    friedman_p: float | None
+    n_clusters: int
+    notes: tuple[str, ...]
+
+    def entry(self, name: str) -> Entry:
+        """Return one row by its rule's name; raises SabotageError for an unknown one."""
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise unknown("rule", name, [entry.name for entry in self.entries])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists and numbers, without the panel."""
+        return {
+            "statistic": self.statistic,
+            "reference": self.reference,
+            "n_examples": self.panel.n_examples,
+            "n_clusters": self.n_clusters,
+            "oracle": self.oracle,
+            "settings": self.settings,
+            "ranked_by": self.ranked_by,
+            "n_ranked": self.n_ranked,
+            "friedman_p": self.friedman_p,
+            "rules": [asdict(entry) for entry in self.entries],
+            "notes": list(self.notes),
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row a rule, numbers alone, as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame([flat(entry, self.statistic) for entry in self.entries]).set_index("rule")
+
+    def __repr__(self) -> str:
+        lines = [f"Comparison of {len(self.entries)} rules by {self.statistic}, against {self.reference}"]
+        for entry in self.entries:
+            line = f"  {entry.name}: {entry.values[self.statistic].value:.4f}"
+            if entry.difference is not None:
+                line += f" ({entry.difference.values[self.statistic].difference:+.4f})"
+            lines.append(line)
+        return "\n".join(lines)
+
+
+def compare(
+    panel: Panel,
+    rules: Sequence[str | Rule | Fitted | Replay] = (),
+    *,
+    against: str | Rule | Fitted | Replay = BEST_AGENT,
+    statistic: str = "balanced_accuracy",
+    calibration: Panel | None = None,
+    cross_fit: int | None = None,
+    group: str | None = None,
+    what_ifs: Sequence[Intervention] = (),
+    threshold: float | str = THRESHOLD,
+    top_k: Sequence[int] = (2, 3),
+    n_resamples: int = N_RESAMPLES,
+    n_permutations: int = N_PERMUTATIONS,
+    within: Sequence[str] = (),
+    delta: float = DELTA,
+    seed: int = 0,
+    sort: str | None = None,
+    strict: bool = False,
+    clip: float = CLIP,
+    temperature: float = TEMPERATURE,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare fusion rules on one panel, each with a reference.
+
+    Parameters
+    ----------
+    panel : Panel
+    rules : sequence of str, Rule, Fitted or Replay
+        Names of `sabotage rules`, "best_agent", "recorded", rules of one's own, fitted ones. Where none is named, all
+        of the catalogue that the panel can feed, the learned ones if there is something to learn from, and what was
+        recorded.
+    against : str, Rule, Fitted or Replay
+        The reference; "best_agent" is the agent that is right most often, on the calibration rows where there are any.
+    statistic : {"balanced_accuracy", "accuracy", "macro_f1"}
+        What decides the order, the captured share, the ranks and the permutation gap.
+    calibration : Panel, optional
+        The rows that learned rules may see; see `sabotage.read_calibration`.
+    cross_fit : int, optional
+        Fit learned rules in so many folds of the panel instead, each row by a fit that never saw its group.
+    group : str, optional
+        The column whose values stay together in cross-fitting, the panel's own where None.
+    what_ifs : sequence of Intervention
+        Each rule once more with each of them, compared with the rule without.
+    threshold : float or str
+        Confidence from which misleading is sabotage.
+    top_k : sequence of int
+    n_resamples : int
+        Of the paired bootstrap, over groups (ids, where they repeat) if there are any.
+    n_permutations, within, delta
+        Of the permutation test of each rule that takes reliability; 0 permutations leave it out.
+    seed : int
+        Of folds, resamples and permutations.
+    sort : str, optional
+        "accuracy", "balanced_accuracy", "macro_f1", "difference", "captured", "gap", "top_2" ..., best first;
+        "log_loss", "ece", "saboteurs", "pivotal", "rank", lowest first; "name"; the statistic where None.
+    strict : bool
+        Whether a sign that the truth went into the scores is an error instead of a warning.
+    clip, temperature : float
+        Of the rules that take them.
+    threads : int, optional
+    progress : callable, optional
+        Called with (rules done, rules in all).
+
+    Raises
+    ------
+    SabotageError
+        For a rule that is unknown or that the panel cannot feed, a learned one with nothing to learn from, and options
+        out of range.
+    """
+    if statistic not in STATISTICS:
+        raise unknown("statistic", statistic, STATISTICS)
+    sort = statistic if sort is None else sort
+    ks = tuple(dict.fromkeys(int(k) for k in top_k))
+    sorts = (*ASCENDING, *DESCENDING, *(f"top_{k}" for k in ks))
+    if sort not in sorts:
+        raise unknown("sort", sort, sorts)
+    if not all(1 <= k for k in ks):
+        raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
+    notes = Notes(panel.notes)
+    note_leaks(panel, strict, notes)
+    note_seeds(panel, notes)
+    teaching = Teaching(calibration, cross_fit, group, seed)
+    named = list(rules)
+    if not named:
+        named = [*default_rules(panel, teaching), *([RECORDED] if panel.fused_label is not None else [])]
+    if not any(other is against or other == against for other in named):
+        named.insert(0, against)
+    contenders, said = make_contenders(panel, named, teaching, what_ifs, clip, temperature)
+    for sentence in said:
+        notes.add(sentence)
+    reference = _name_of(against, contenders)
+    gap_options = {
+        "statistic": statistic, "n_permutations": n_permutations, "within": within, "delta": delta, "seed": seed,
+        "threads": threads,
+    }  # fmt: skip
+    qualities, gaps = [], []
+    for done, contender in enumerate(contenders):
+        if contender.replay is not None:
+            note_replay(contender.replay, notes)
+        qualities.append(measure_quality(panel, contender, threshold, ks, notes))
+        gaps.append(_gap(contender, gap_options, notes))
+        if progress is not None:
+            progress(done + 1, len(contenders))
+    labels = np.stack([contender.decision.labels for contender in contenders])
+    differences, values, n_clusters = measure_differences(panel, contenders, labels, reference, statistic, n_resamples, seed)
+    by, fold = _folds(panel)
+    ranks = None if fold is None else rank_rules(panel.truth, labels, fold, statistic, panel.n_classes)
+    entries = [
+        Entry(one.name, quality, own, difference, None if ranks is None else ranks.mean_ranks[place], gap)
+        for place, (one, quality, own, difference, gap) in enumerate(
+            zip(contenders, qualities, values, differences, gaps, strict=True)
+        )
+    ]
+    settings = {
+        "rules": [contender.name for contender in contenders],
+        "against": reference,
+        "statistic": statistic,
+        "sort": sort,
+        "weights": panel.weights,
+        "threshold": threshold if isinstance(threshold, str) else float(threshold),
+        "top_k": list(ks),
+        "n_resamples": n_resamples,
+        "n_permutations": n_permutations,
+        "within": list(within),
+        "delta": float(delta),
+        "seed": seed,
+        "cross_fit": cross_fit,
+        "n_calibration": None if calibration is None else calibration.n_examples,
+        "group": group or panel.group,
+        "clip": float(clip),
+        "temperature": float(temperature),
+        "bins": scoring.BINS,
+    }
+    weighting = weigh_examples(panel, statistic == "balanced_accuracy")
+    oracle = None if statistic == "macro_f1" else float((weighting.weight * oracle_hits(panel)).sum())
+    comparison = Comparison(
+        panel=panel,
+        entries=tuple(_sorted(entries, sort, statistic)),
+        reference=reference,
+        statistic=statistic,
+        settings=settings,
+        oracle=oracle,
+        ranked_by=by,
+        n_ranked=0 if ranks is None else ranks.n_folds,
+        friedman_p=None if ranks is None else ranks.friedman_p,
+        n_clusters=n_clusters,
+        notes=(),
+    )
+    _note_nulls(panel, comparison, n_permutations, notes)
+    return replace(comparison, notes=tuple(notes))
+
+
+def flat(entry: Entry, statistic: str) -> dict[str, Any]:
+    """Return an entry as one level of numbers by name, for a table."""
+    own, quality, difference, gap = entry.values[statistic], entry.quality, entry.difference, entry.gap
+    low, high = own.interval or (None, None)
+    row: dict[str, Any] = {"rule": entry.name, "n_abstained": quality.n_abstained}
+    row |= {name: value.value for name, value in entry.values.items()}
+    row |= {f"{statistic}_low": low, f"{statistic}_high": high}
+    row |= {f"top_{k}": share for k, share in quality.top_k.items()}
+    row |= {"log_loss": quality.log_loss, "ece": quality.ece, "wrong": quality.n_wrong}
+    row |= {"saboteurs": quality.n_with_saboteur, "pivotal": quality.n_with_pivotal}
+    row |= {f"saboteur_{agent}": count for agent, count in quality.saboteurs.items()}
+    ahead = None if difference is None else difference.values[statistic]
+    low, high = (None, None) if ahead is None or ahead.difference_interval is None else ahead.difference_interval
+    captured = None if difference is None or difference.captured is None else difference.captured.value
+    row |= {
+        "reference": None if difference is None else difference.reference,
+        "difference": None if ahead is None else ahead.difference,
+        "difference_low": low,
+        "difference_high": high,
+        "only": None if difference is None else difference.n_only,
+        "reference_only": None if difference is None else difference.n_reference_only,
+        "p_mcnemar": None if difference is None else difference.p_mcnemar,
+        "p_clusters": None if difference is None else difference.p_clusters,
+        "p_adjusted": None if difference is None else difference.p_adjusted,
+        "captured": captured,
+        "rank": entry.mean_rank,
+        "gap": None if gap is None else gap.gap,
+        "gap_low": None if gap is None or gap.interval is None else gap.interval[0],
+        "gap_high": None if gap is None or gap.interval is None else gap.interval[1],
+        "gap_p": None if gap is None else gap.p_value_two_sided,
+        "verdict": None if gap is None else gap.verdict,
+    }
+    return row
+
+
+def _name_of(against: str | Rule | Fitted | Replay, contenders: Sequence[Contender]) -> str:
+    """Return the contender's name that a reference was asked for by."""
+    name = against if isinstance(against, str) else against.rule.name if isinstance(against, Replay) else against.name
+    for contender in contenders:
+        if contender.name == name or (name == BEST_AGENT and contender.name.startswith(f"{BEST_AGENT} (")):
+            return contender.name
+    # A rule's name may say more than the rule's own: a path before it.
+    return next(one.name for one in contenders if isinstance(against, str) and against.endswith(one.name))
+
+
+def _gap(contender: Contender, options: dict[str, Any], notes: Notes) -> Gap | None:
+    """Run the permutation test of one rule."""
+    ready = contender.replay
+    if ready is None or not options["n_permutations"] or not ready.rule.uses_reliability or contender.reference:
+        return None
+    if ready.overflow is not None:
+        notes.add(f"{contender.name}: gap is null: {ready.overflow}")
+        return None
+    test = permute(ready, **options)
+    moments = test.moments
+    span = None if moments is None else moments.gap_interval
+    gap = test.gap if moments is None else moments.gap_u
+    return Gap(gap, span, test.p_value_two_sided, test.n_permutations, test.verdict.word)
+
+
+def _folds(panel: Panel) -> tuple[str | None, np.ndarray | None]:
+    """Return what rules are ranked over: the folds, else the groups."""
+    name = panel.fold_column or panel.group
+    return (None, None) if name is None else (name, panel.codes(name))
+
+
+def _sorted(entries: list[Entry], sort: str, statistic: str) -> list[Entry]:
+    """Return the entries with the best first; what has no such number comes last."""
+
+    def key(entry: Entry) -> tuple[bool, Any]:
+        value = flat(entry, statistic)["rule" if sort == "name" else sort]
+        if value is None:
+            return True, 0
+        return False, value if sort in ASCENDING else -value
+
+    return sorted(entries, key=key)
+
+
+def _note_nulls(panel: Panel, comparison: Comparison, n_permutations: int, notes: Notes) -> None:
+    """Say why what is null is null, and what a p takes for granted."""
+    cluster = clusters(panel)
+    rest = [entry.difference for entry in comparison.entries if entry.difference is not None]
+    if cluster is not None:
+        what = panel.group or "id"
+        notes.add(f"p_adjusted is of a t-test over clusters, by {what}: McNemar's takes examples to be independent")
+        if comparison.n_clusters < FEWEST_CLUSTERS:
+            notes.add(
+                f"intervals, p_clusters and p_adjusted are null: it takes {FEWEST_CLUSTERS} clusters, found"
+                f" {comparison.n_clusters}"
+            )
+    elif comparison.n_clusters < FEWEST_CLUSTERS:
+        notes.add(f"intervals are null: it takes {FEWEST_CLUSTERS} examples, found {comparison.n_clusters}")
+    else:
+        notes.add("p_clusters is null: no group is named, examples are taken to be independent of each other")
+    if comparison.statistic != "accuracy":
+        notes.add("McNemar's test and the t-test over clusters are of accuracy, whatever the statistic")
+    if comparison.statistic == "macro_f1":
+        notes.add("captured and oracle are null: macro-F1 is no sum over examples")
+    elif any(own.captured is None for own in rest):
+        notes.add("captured is null: the interval of what an oracle could gain on the reference holds 0")
+    if comparison.ranked_by is None:
+        notes.add("mean_rank is null: there is no fold column and no group to rank rules over")
+    elif comparison.friedman_p is None:
+        notes.add(f"friedman_p is null: it takes three rules that differ, in two or more of {comparison.ranked_by}")
+    if not n_permutations:
+        notes.add("gap is null: 0 permutations were asked for")
+    elif any(entry.gap is None for entry in comparison.entries):
+        notes.add("gap is null for rules that take no reliability, and for interventions")
+    if any(entry.gap is not None and entry.gap.interval is None for entry in comparison.entries):
+        notes.add("the gap's interval is null where too few clusters, or no sums over pairs, are there to give one")
+    if any(entry.quality.n_with_pivotal is None for entry in comparison.entries):
+        notes.add("pivotal is null for what cannot be replayed without an agent")

@@ -1,0 +1,133 @@
+"""Contenders against a reference on the same examples: differences, their intervals, exact and adjusted tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sabotage.adjusting import adjust
+from sabotage.contenders import Contender
+from sabotage.contests import mcnemar
+from sabotage.contrasts import contrast, ratio, weigh_examples
+from sabotage.intervals import FEWEST_CLUSTERS, Estimate, clusters
+from sabotage.panel import Panel
+from sabotage.resampling import STATISTICS, Bootstrap, Standing, paired_bootstrap
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A rule less its reference.
+
+    Attributes
+    ----------
+    reference : str
+    values : dict of str to Standing
+        For accuracy, balanced accuracy and macro-F1: the difference and its interval, from the same resamples for both.
+    n_only, n_reference_only : int
+        Examples that the rule alone has right, and the reference alone.
+    p_mcnemar : float
+        McNemar's exact test of equal accuracy, examples taken to be independent of each other.
+    p_clusters : float or None
+        A t-test of equal accuracy over clusters; None where examples are independent, or clusters fewer than 10.
+    p_adjusted : float or None
+        Holm's, over all rules with this reference: of `p_clusters` where examples come in clusters, else of
+        `p_mcnemar`.
+    captured : Estimate or None
+        The share of the way from the reference to the oracle, negative where the rule is worse; None where there is no
+        way to go, and for macro-F1.
+    """
+
+    reference: str
+    values: dict[str, Standing]
+    n_only: int
+    n_reference_only: int
+    p_mcnemar: float
+    p_clusters: float | None
+    p_adjusted: float | None
+    captured: Estimate | None
+
+
+def measure_differences(
+    panel: Panel,
+    contenders: Sequence[Contender],
+    labels: np.ndarray,
+    reference: str,
+    statistic: str,
+    n_resamples: int,
+    seed: int,
+) -> tuple[list[Difference | None], list[dict[str, Standing]], int]:
+    """Compare each contender with its reference; also return what each reaches, and the number of clusters."""
+    place = {contender.name: at for at, contender in enumerate(contenders)}
+    of = [place[contender.reference or reference] for contender in contenders]
+    cluster, hits = clusters(panel), labels == panel.truth
+    weighting = weigh_examples(panel, statistic == "balanced_accuracy")
+    plain, oracle = weigh_examples(panel, False), oracle_hits(panel)
+    values: list[dict[str, Standing]] = [{} for _ in contenders]
+    n_clusters = 0
+    for base in sorted(set(of)):
+        some = sorted({base, *(at for at, own in enumerate(of) if own == base)})
+        for name in STATISTICS:
+            found: Bootstrap = paired_bootstrap(
+                panel.truth, labels[some], name, some.index(base), panel.n_classes, cluster, n_resamples, seed
+            )
+            n_clusters = found.n_clusters
+            for at, standing in zip(some, found.rules, strict=True):
+                if of[at] == base:
+                    values[at][name] = standing
+    differences: list[Difference | None] = []
+    for at, base in enumerate(of):
+        if at == base:
+            differences.append(None)
+            continue
+        counts = mcnemar(hits[at], hits[base])
+        ahead = hits[at].astype(float) - hits[base]
+        captured = None
+        if statistic != "macro_f1":
+            room = contrast(weighting, oracle - hits[base])
+            if room.interval is None or room.interval[0] > 0:
+                captured = ratio(weighting, ahead, oracle - hits[base])
+        p_clusters = None if cluster is None else _t_test(contrast(plain, ahead))
+        differences.append(
+            Difference(
+                contenders[base].name, values[at], counts.n_first_only, counts.n_second_only, counts.p_value,
+                p_clusters, None, captured,
+            )  # fmt: skip
+        )
+    return _adjusted(differences, cluster is not None), values, n_clusters
+
+
+def _adjusted(differences: list[Difference | None], is_clustered: bool) -> list[Difference | None]:
+    """Fill in Holm's adjustment, over the rules that share a reference."""
+    out = list(differences)
+    for reference in {own.reference for own in differences if own is not None}:
+        some = [at for at, own in enumerate(differences) if own is not None and own.reference == reference]
+        raw: dict[int, float] = {}
+        for at in some:
+            own = differences[at]
+            assert own is not None  # chosen above
+            p = own.p_clusters if is_clustered else own.p_mcnemar
+            if p is not None:
+                raw[at] = p
+        for at, p in zip(raw, adjust(list(raw.values())), strict=True) if raw else ():
+            own = differences[at]
+            assert own is not None
+            out[at] = replace(own, p_adjusted=p)
+    return out
+
+
+def _t_test(ahead: Estimate) -> float | None:
+    """Return the two-sided p of no difference over clusters; None for fewer than 10."""
+    if ahead.se is None or ahead.n_clusters < FEWEST_CLUSTERS:
+        return None
+    if ahead.se == 0:
+        return 1.0 if ahead.value == 0 else None
+    from scipy.stats import t
+
+    return float(2 * t.sf(abs(ahead.value) / ahead.se, ahead.n_clusters - 1))
+
+
+def oracle_hits(panel: Panel) -> np.ndarray:
+    """Where some speaking agent is right, as 1 and 0: (n,)."""
+    return (panel.labels == panel.truth[:, None]).any(axis=1).astype(float)
+
+
