@@ -82,6 +82,9 @@ def paired_bootstrap(
     Up to 2^20 examples, and for clusters always, the draws depend on their number and the seed alone: a rule's
     interval does not change with the company that it keeps. It does, within Monte Carlo error, for more.
 
+    Percentile intervals are somewhat short in small samples: simulated 95 % intervals of a lead held the truth in 94 to
+    95 % of samples of 40 clusters, in 89 to 90 % of 15 clusters, and of 60 examples whose rarest class had about three.
+
     Parameters
     ----------
     truth : ndarray of shape (n,), int32
