@@ -1,0 +1,181 @@
+"""A table as text that other programs take: csv for numbers, Markdown and LaTeX for papers.
+
+Names come from files and may hold anything: none can end a cell, run as a formula, or be taken for markup.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sabotage.errors import SabotageError, printable
+
+# What a spreadsheet may take for the beginning of a formula, in full width too.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MINUS = re.compile(r"(?<![\w.])-(?=\.?\d)")
+FEWEST_DECIMALS, USUAL_DECIMALS, MOST_DECIMALS = 2, 3, 4
+
+MARKDOWN = {c: "\\" + c for c in "\\`*_|~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a table: a text to read, and the value behind it, None where there is none."""
+
+    text: str
+    value: float | int | str | None
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings, rows as long as they are, a caption, and notes that stand below."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise SabotageError where a row has more or fewer cells than there are headings."""
+        for number, row in enumerate(self.rows, 1):
+            if len(row) != len(self.headings):
+                raise SabotageError(
+                    f"row {number} of the table must have {len(self.headings)} cells, one a heading: found {len(row)}"
+                )
+
+    @property
+    def is_number(self) -> tuple[bool, ...]:
+        """Whether each column holds numbers alone, and one at least."""
+        columns = [[row[k].value for row in self.rows if row[k].value is not None] for k in range(len(self.headings))]
+        return tuple(bool(column) and not any(isinstance(value, str) for value in column) for column in columns)
+
+
+def rounded(value: float, error: float | None, signed: bool = False) -> str:
+    """Write a number as finely as it is known: two significant digits of its error decide, within 2 to 4 decimals.
+
+    Parameters
+    ----------
+    value : float
+    error : float or None
+        Standard error, or half the width of an interval; 3 decimals where it is None or 0.
+    signed : bool
+        Write a plus, for differences.
+    """
+    decimals = USUAL_DECIMALS
+    if error:
+        exponent = int(f"{abs(error):.1e}".partition("e")[2])  # after rounding: .00996 is .010
+        decimals = min(MOST_DECIMALS, max(FEWEST_DECIMALS, 1 - exponent))
+    value = round(value, decimals) + 0.0  # a zero loses its minus
+    return f"{value:+.{decimals}f}" if signed else f"{value:.{decimals}f}"
+
+
+def span(value: float, interval: tuple[float, float] | None, signed: bool = False) -> str:
+    """Write a number with its interval, as finely as half the interval's width tells: 0.735 [0.711, 0.758]."""
+    if interval is None:
+        return rounded(value, None, signed)
+    error = (interval[1] - interval[0]) / 2
+    low, high = (rounded(end, error, signed) for end in interval)
+    return f"{rounded(value, error, signed)} [{low}, {high}]"
+
+
+def to_csv(table: Table) -> str:
+    """Return the values at full precision, nulls empty, without caption and notes."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_no_formula(heading) for heading in table.headings])
+    for row in table.rows:
+        writer.writerow([_csv_value(cell.value) for cell in row])
+    return out.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """Return a pipe table of the texts, the caption above and the notes below as paragraphs."""
+    body = [[_bold("**", _markdown(cell.text), "**", cell) for cell in row] for row in table.rows]
+    lines = [[_markdown(heading) for heading in table.headings], *body]
+    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * (width - 1) + (":" if right else "-") for width, right in zip(widths, table.is_number, strict=True)]
+    text = "".join(f"{_piped(line, widths, table.is_number)}\n" for line in [lines[0], rule, *lines[1:]])
+    above = "" if table.caption is None else f"{_paragraph(table.caption)}\n\n"
+    return above + text + "".join(f"\n{_paragraph(note)}\n" for note in table.notes)
+
+
+def to_latex(table: Table) -> str:
+    r"""Return a table environment of the texts, for the package booktabs; the notes below in \footnotesize."""
+    columns = "".join("r" if right else "l" for right in table.is_number)
+    lines = [r"\begin{table}", r"\centering"]
+    if table.caption is not None:
+        lines.append(f"\\caption{{{_latex(table.caption)}}}")
+    lines += [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row([_latex(h) for h in table.headings])]
+    lines.append(r"\midrule")
+    for row in table.rows:
+        lines.append(_latex_row([_bold(r"\textbf{", _latex_cell(cell), "}", cell) for cell in row]))
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [f"\\par{{\\footnotesize {_latex(note)}\\par}}" for note in table.notes]
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _one_line(text: str) -> str:
+    return printable(text).replace("\n", "\\n")
+
+
+def _no_formula(text: str) -> str:
+    """Quote a text that a spreadsheet would run."""
+    runs = text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
+    return ("'" if runs else "") + printable(text)
+
+
+def _csv_value(value: float | int | str | None) -> str:
+    if value is None:
+        return ""
+    return _no_formula(value) if isinstance(value, str) else str(value)
+
+
+def _markdown(text: str) -> str:
+    escaped = "".join(MARKDOWN.get(c, c) for c in _one_line(text)).strip()
+    return re.sub(r"\](?=[(\[:])", r"\\]", escaped)  # no link; other brackets are intervals
+
+
+def _paragraph(text: str) -> str:
+    """Write a paragraph that is no list, heading or rule, whatever it begins with."""
+    return re.sub(r"^(\d*)([-+=.)#])", r"\1\\\2", _markdown(text))
+
+
+def _piped(cells: Sequence[str], widths: Sequence[int], is_right: Sequence[bool]) -> str:
+    padded = (
+        f"{cell:>{width}}" if right else f"{cell:<{width}}"
+        for cell, width, right in zip(cells, widths, is_right, strict=True)
+    )
+    return f"| {' | '.join(padded)} |"
+
+
+def _latex(text: str) -> str:
+    escaped = "".join(LATEX.get(c, c) for c in _one_line(text))
+    return re.sub(r"-(?=-)", "-{}", escaped)  # two hyphens are no dash
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = _latex(cell.text)
+    is_number = cell.value is not None and not isinstance(cell.value, str)
+    return MINUS.sub(r"\\textminus{}", text) if is_number else text
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    # After the end of a row a bracket or a star would be taken for an argument of it.
+    guard = "{}" if cells[0].lstrip().startswith(("[", "*")) else ""
+    return f"{guard}{' & '.join(cells)} \\\\"
+
+
+def _bold(opening: str, text: str, closing: str, cell: Cell) -> str:
+    return f"{opening}{text}{closing}" if cell.bold and text.strip() else text
