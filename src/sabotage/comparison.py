@@ -210,7 +210,7 @@ def compare(
     sorts = (*ASCENDING, *DESCENDING, *(f"top_{k}" for k in ks))
     if sort not in sorts:
         raise unknown("sort", sort, sorts)
-    if not all(1 <= k for k in ks):
+    if not all(k >= 1 for k in ks):
         raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
     notes = Notes(panel.notes)
     note_leaks(panel, strict, notes)
@@ -238,7 +238,9 @@ def compare(
         if progress is not None:
             progress(done + 1, len(contenders))
     labels = np.stack([contender.decision.labels for contender in contenders])
-    differences, values, n_clusters = measure_differences(panel, contenders, labels, reference, statistic, n_resamples, seed)
+    differences, values, n_clusters = measure_differences(
+        panel, contenders, labels, reference, statistic, n_resamples, seed
+    )
     by, fold = _folds(panel)
     ranks = None if fold is None else rank_rules(panel.truth, labels, fold, statistic, panel.n_classes)
     entries = [

@@ -76,7 +76,7 @@ def default_rules(panel: Panel, teaching: Teaching) -> list[str]:
 
 def make_contenders(
     panel: Panel,
-    rules: Sequence[str | Rule | Fitted],
+    rules: Sequence[str | Rule | Fitted | Replay],
     teaching: Teaching,
     what_ifs: Sequence[Intervention] = (),
     clip: float = CLIP,
@@ -101,6 +101,11 @@ def make_contenders(
         elif rule == RECORDED:
             found.append(Contender(RECORDED, recorded(panel), None))
         elif isinstance(rule, Replay):
+            if rule.panel.n_examples != panel.n_examples:
+                raise SabotageError(
+                    f"{rule.rule.name} was made ready for {rule.panel.n_examples:,} examples: the panel has"
+                    f" {panel.n_examples:,}"
+                )
             found.append(Contender(rule.rule.name, rule.decision, rule))
         else:
             taught = teaching.fit(panel, rule, clip)

@@ -87,11 +87,9 @@ def measure_differences(
             if room.interval is None or room.interval[0] > 0:
                 captured = ratio(weighting, ahead, oracle - hits[base])
         p_clusters = None if cluster is None else _t_test(contrast(plain, ahead))
+        name, p = contenders[base].name, counts.p_value
         differences.append(
-            Difference(
-                contenders[base].name, values[at], counts.n_first_only, counts.n_second_only, counts.p_value,
-                p_clusters, None, captured,
-            )  # fmt: skip
+            Difference(name, values[at], counts.n_first_only, counts.n_second_only, p, p_clusters, None, captured)
         )
     return _adjusted(differences, cluster is not None), values, n_clusters
 
@@ -129,5 +127,3 @@ def _t_test(ahead: Estimate) -> float | None:
 def oracle_hits(panel: Panel) -> np.ndarray:
     """Where some speaking agent is right, as 1 and 0: (n,)."""
     return (panel.labels == panel.truth[:, None]).any(axis=1).astype(float)
-
-

@@ -288,9 +288,9 @@ def replay(
     ----------
     panel : Panel
     rule : str, Rule or Fitted, optional
-        A name of `sabotage rules`, a rule of one's own ("file.py:function", or what `fusion_rule` returns), or a learned
-        rule that was fitted (`fit`, `cross_fit`, or the JSON file of one). Where None, `weighted_mean` if every agent
-        has class scores, else `weighted_confidence_sum` for candidate lists, else `weighted_vote`.
+        A name of `sabotage rules`, a rule of one's own ("file.py:function", or what `fusion_rule` returns), or a
+        learned rule that was fitted (`fit`, `cross_fit`, or the JSON file of one). Where None, `weighted_mean` if every
+        agent has class scores, else `weighted_confidence_sum` for candidate lists, else `weighted_vote`.
     clip : float
         Below it class scores are clipped before the logarithm (`product`, `log_pool`).
     temperature : float
@@ -355,7 +355,9 @@ def as_replay(what: "Replay | Panel") -> Replay:
     return what
 
 
-def fuse(panel: Panel, rule: str | Rule | Fitted | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE) -> Decision:
+def fuse(
+    panel: Panel, rule: str | Rule | Fitted | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE
+) -> Decision:
     """Replay a fusion rule over a panel and return its decisions with the fused scores.
 
     Parameters and errors are those of `replay`.

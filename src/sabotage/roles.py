@@ -101,9 +101,7 @@ class Roles:
         return "\n".join(lines)
 
 
-def assign_roles(
-    panel: Panel, decision: Decision, replay: Replay | None, threshold: float | str = THRESHOLD
-) -> Roles:
+def assign_roles(panel: Panel, decision: Decision, replay: Replay | None, threshold: float | str = THRESHOLD) -> Roles:
     """Give every agent its role and flags on every example.
 
     Parameters
