@@ -5,144 +5,33 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sabotage.errors import SabotageError, SabotageWarning, printable
+from sabotage.options import (
+    clip_option,
+    format_option,
+    json_option,
+    learning_options,
+    role_options,
+    rule_option,
+    rules_option,
+    score_options,
+    statistic_option,
+    statistics_option,
+    table_options,
+    test_options,
+    what_if_options,
+)
 
 if TYPE_CHECKING:
     from sabotage.panel import Panel
     from sabotage.permutation import Progress
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 COULD_NOT, INTERRUPTED = 2, 130
-
-
-def names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
-    """Split an option's text at its commas."""
-    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
-
-
-def numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
-    """Split an option's text at its commas into whole numbers."""
-    try:
-        return [int(part) for part in value.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"found {value!r}; give whole numbers such as 1,2,3") from None
-
-
-def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Make one decorator of several options, which appear in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-table_options = stacked(
-    click.argument("file", type=click.Path()),
-    click.option("--id", metavar="COLUMN", help="Column of the examples' ids."),
-    click.option("--truth", metavar="COLUMN", help="Column of the true labels."),
-    click.option("--agents", metavar="A,B", callback=names, help="Agents to keep; all by default."),
-    click.option("--fused-label", metavar="COLUMN", help="Column of the recorded decision."),
-    click.option(
-        "--weights",
-        metavar="NAME",
-        default="reliability",
-        show_default=True,
-        help="reliability, confidence, uniform, or NAME for the columns <agent>_NAME.",
-    ),
-    click.option("--where", multiple=True, metavar="CONDITION", help="Keep rows with 'column == value'; repeatable."),
-    click.option("--classes", metavar="A,B", callback=names, help="The classes, in order."),
-    click.option("--group", metavar="COLUMN", help="Examples that are not independent: a subject, a film."),
-    click.option("--seed-column", metavar="COLUMN", help="Repeated runs: an id stands once for each of its values."),
-    click.option("--fold-column", metavar="COLUMN", help="Folds of a cross-validation: reliability stays in its fold."),
-    click.option("--input-format", metavar="FORMAT", help="parquet, arrow or csv; by the file's name by default."),
-    click.option(
-        "--confidence-scale",
-        type=click.Choice(["unit", "percent"]),
-        default="unit",
-        show_default=True,
-        help="percent: confidences from 0 to 100.",
-    ),
-)
-rule_option = click.option("--rule", metavar="NAME", help="Fusion rule to replay; `sabotage rules` lists them.")
-rules_option = click.option(
-    "--rule", "rules", metavar="NAME", multiple=True, help="Fusion rule; repeatable. `sabotage rules` lists them."
-)
-score_options = stacked(
-    click.option("--clip", type=float, default=1e-6, show_default=True, help="Floor of scores before a logarithm."),
-    click.option("--temperature", type=float, default=1.0, show_default=True, help="Of softmax_gate."),
-)
-role_options = stacked(
-    click.option(
-        "--decision",
-        type=click.Choice(["recorded", "replayed"]),
-        help="Whose decisions are audited; recorded where the file has them.",
-    ),
-    click.option(
-        "--threshold",
-        metavar="C",
-        default="0.70",
-        show_default=True,
-        help="Confidence of a saboteur; q0.9 is each agent's own quantile.",
-    ),
-    click.option("--top-k", metavar="K,K", default="1,2,3", show_default=True, callback=numbers, help="Coverages."),
-)
-STATISTICS = (
-    "What shuffling may cost: balanced_accuracy, accuracy, macro_f1, log_likelihood, or top_2, top_3 ... for top-k"
-    " coverage"
-)
-statistic_option = click.option(
-    "--statistic", metavar="NAME", default="balanced_accuracy", show_default=True, help=f"{STATISTICS}."
-)
-statistics_option = click.option(
-    "--statistic",
-    "statistics",
-    metavar="NAME",
-    multiple=True,
-    default=["balanced_accuracy"],
-    show_default=True,
-    help=f"{STATISTICS}; repeatable.",
-)
-test_options = stacked(
-    click.option(
-        "--scheme",
-        type=click.Choice(["joint", "independent", "single"]),
-        default="joint",
-        show_default=True,
-        help="What moves: whole rows of reliability, each agent's on its own, or one agent's alone.",
-    ),
-    click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable."),
-    click.option(
-        "--within-difficulty",
-        type=int,
-        metavar="K",
-        help="Shuffle inside K strata of the margin of the equal-weight decision only.",
-    ),
-    click.option("--derangement", is_flag=True, help="No row keeps its own reliability."),
-    click.option("--per-seed", is_flag=True, help="Shuffle each seed on its own; p is twice the median."),
-    click.option(
-        "--delta", type=float, default=0.01, show_default=True, help="The smallest gap that matters, for the verdict."
-    ),
-    click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result to the last bit."),
-    click.option(
-        "--exact/--no-exact",
-        default=None,
-        help="Sums over all pairs, whatever they take, or over a sample; by default all where that is quick.",
-    ),
-    click.option("--threads", type=int, help="The CPUs that this process may use, by default."),
-    click.option("--engine", type=click.Choice(["core", "numba"]), help="Who runs the replicates: the same results."),
-    click.option("--dose-response", is_flag=True, help="See how much perfect reliability it takes to be noticed."),
-    click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error."),
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -154,6 +43,8 @@ def commands() -> None:
     sabotage validate preds.parquet          what is understood of a table
     sabotage analyze preds.parquet -o out/   everything, and a report
     sabotage permute preds.parquet           do the reliability scores move decisions, and to what end?
+    sabotage compare preds.parquet           which rule to deploy, and what it would gain
+    sabotage attribute preds.parquet         what each agent is worth to the decision
     """
 
 
@@ -173,6 +64,7 @@ def validate(file: str, **table: Any) -> None:
 @commands.command()
 @table_options
 @rule_option
+@learning_options
 @score_options
 @role_options
 @statistic_option
@@ -199,6 +91,7 @@ def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> Non
     panel = read(file, settings["within"], table)
     if not as_json:
         terminal.print_panel(panel)
+    panel, settings["rule"] = learned(file, panel, settings, table)
     with progress_bar() as progress:
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
@@ -214,6 +107,7 @@ def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> Non
 @commands.command()
 @table_options
 @rule_option
+@learning_options
 @score_options
 @role_options
 @json_option
@@ -229,6 +123,7 @@ def profile(file: str, as_json: bool, **options: Any) -> None:
 
     table, settings = split(options)
     panel = read(file, (), table)
+    panel, settings["rule"] = learned(file, panel, settings, table)
     audit = analyze_panel(panel, **settings, n_permutations=0)
     if as_json:
         print_json({key: audit.to_dict()[key] for key in PROFILE_KEYS})
@@ -240,6 +135,7 @@ def profile(file: str, as_json: bool, **options: Any) -> None:
 @commands.command()
 @table_options
 @rules_option
+@learning_options
 @score_options
 @statistics_option
 @test_options
@@ -275,6 +171,7 @@ def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -
     panel = read(file, settings["within"], table)
     if not as_json:
         terminal.print_panel(panel)
+    panel, settings["rules"] = prepared(file, panel, settings.pop("rules"), settings, table)
     with progress_bar() as progress:
         diagnosis = diagnose(panel, **settings, progress=progress)
     beside = settings["controls"] or settings["dose_response"]
@@ -283,6 +180,115 @@ def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -
         print_json(found)
     else:
         terminal.print_diagnosis(diagnosis, power_for)
+
+
+@commands.command()
+@table_options
+@rules_option
+@learning_options
+@clip_option
+@what_if_options
+@click.option(
+    "--against",
+    metavar="NAME",
+    default="best_agent",
+    show_default=True,
+    help="What rules are compared with: best_agent, recorded, or a rule.",
+)
+@click.option(
+    "--statistic",
+    type=click.Choice(["balanced_accuracy", "accuracy", "macro_f1"]),
+    default="balanced_accuracy",
+    show_default=True,
+    help="What is compared.",
+)
+@click.option(
+    "--sort", metavar="NAME", help="Column to sort by, such as log_loss or saboteurs; the statistic by default."
+)
+@click.option("--threshold", metavar="C", default="0.70", show_default=True, help="Confidence of a saboteur; or q0.9.")
+@click.option("--resamples", type=int, default=1000, show_default=True, help="Of the paired bootstrap.")
+@click.option(
+    "--permutations",
+    type=int,
+    default=1000,
+    show_default=True,
+    help="Replicates of each rule's permutation test; 0 leaves it out.",
+)
+@click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of folds, resamples and shuffles.")
+@click.option("--threads", type=int, help="The CPUs that this process may use, by default.")
+@click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error.")
+@format_option
+@json_option
+def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
+    """Compare fusion rules on FILE: what each gains, whom it lets sabotage, and whether the difference is real.
+
+    \b
+    sabotage compare preds.parquet
+    sabotage compare preds.parquet --rule log_pool --rule my_rules.py:trimmed_mean --against majority
+    sabotage compare preds.parquet --rule stacking --cross-fit 5 --group subject --format latex
+    sabotage compare preds.parquet --rule weighted_mean --cap voice=0.6 --drop video
+    """
+    from sabotage.reports import comparing, terminal
+
+    from sabotage.comparison import compare as compare_rules
+    from sabotage.interventions import make_interventions
+    from sabotage.teaching import make_teaching, own_rule, wants_rows
+
+    table, settings = split(options)
+    n_folds, interpret = settings.pop("cross_fit"), settings.pop("interpret")
+    what_ifs = {kind: settings.pop(kind) for kind in ("drop", "veto", "cap")}
+    settings["temperature"], what_ifs["temperature"] = settings["temperature"]
+    settings["n_resamples"] = settings.pop("resamples")
+    rules = [own_rule(name, interpret) for name in settings.pop("rules")]
+    panel = read(file, settings["within"], table)
+    format = "json" if as_json else format
+    if format == "text":
+        terminal.print_panel(panel)
+    wanted = wants_rows([*rules, settings["against"]])
+    teaching, panel = make_teaching(file, panel, wanted, n_folds, settings["seed"], **table)
+    with progress_bar("rules") as progress:
+        comparison = compare_rules(
+            panel,
+            rules,
+            what_ifs=make_interventions(**what_ifs),
+            calibration=teaching.calibration,
+            cross_fit=n_folds,
+            **settings,
+            progress=progress,
+        )
+    if format == "text":
+        comparing.print_comparison(comparison)
+    elif format == "json":
+        print_json(comparison.to_dict())
+    else:
+        click.echo(comparing.render(comparison, format), nl=False)
+
+
+@commands.command()
+@table_options
+@click.option("--rule", metavar="NAME", required=True, help="What to fit: stacking, learned_gate, calibrated:mean ...")
+@clip_option
+@click.option("-o", "--output", metavar="FILE", required=True, help="JSON file to write.")
+def fit(file: str, rule: str, clip: float, output: str, **table: Any) -> None:
+    """Fit a learned rule on the rows of FILE whose split is not test, or on all rows where there is no column split.
+
+    \b
+    sabotage fit preds.parquet --rule stacking -o stacking.json
+    sabotage analyze other.parquet --rule stacking.json
+    """
+    from sabotage.reports import terminal
+
+    from sabotage.calibration import read_rows_to_fit
+    from sabotage.learning import fit as fit_rule
+
+    if not output.endswith(".json"):
+        raise SabotageError(f"{output} is written as JSON: give -o a name that ends in .json")
+    panel = read_rows_to_fit(file, **table)
+    terminal.print_panel(panel)
+    fitted = fit_rule(panel, rule, clip=clip)
+    fitted.save(output)
+    terminal.print_fitted(fitted, output)
 
 
 @commands.command()
@@ -311,23 +317,25 @@ def simulate(scenario: str, n: int, seed: int, output: str) -> None:
 
 
 @commands.command()
+@click.argument("names", nargs=-1, metavar="[FILE.PY:FUNCTION]...")
 @json_option
-def rules(as_json: bool) -> None:
-    """List the fusion rules, their formulas and what they need.
+def rules(names: tuple[str, ...], as_json: bool) -> None:
+    """List the fusion rules, their formulas and what they need; rules of one's own are checked and listed too.
 
     \b
     sabotage rules
+    sabotage rules my_rules.py:trimmed_mean
     """
     from sabotage.reports import terminal
 
-    from sabotage.rules import RULES
+    from sabotage.rules import RULES, find_rule
 
+    shown = [*RULES.values(), *(find_rule(name) for name in names)]
     if as_json:
-        print_json(
-            [{"name": r.name, "formula": r.formula, "needs": r.needs, "weight": r.weight} for r in RULES.values()]
-        )
+        fields = ("name", "formula", "needs", "weight", "learned")
+        print_json([{name: getattr(rule, name) for name in fields} for rule in shown])
     else:
-        terminal.print_rules(list(RULES.values()))
+        terminal.print_rules(shown)
 
 
 @commands.command()
@@ -396,6 +404,23 @@ def read(file: str, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
     return read_panel(file, keep=list(within), **table)
 
 
+def prepared(
+    file: str, panel: "Panel", names: Sequence[str], settings: dict[str, Any], table: dict[str, Any]
+) -> tuple["Panel", list[Any]]:
+    """Make rules that were named ready to be replayed: learned ones fitted, a user's own loaded."""
+    from sabotage.teaching import prepare_rules
+
+    options = {"n_folds": settings.pop("cross_fit"), "interpret": settings.pop("interpret"), "clip": settings["clip"]}
+    return prepare_rules(file, panel, names, **options, seed=settings.get("seed", 0), **table)
+
+
+def learned(file: str, panel: "Panel", settings: dict[str, Any], table: dict[str, Any]) -> tuple["Panel", Any]:
+    """Make the one rule that may be named ready."""
+    name = settings.pop("rule")
+    panel, rules = prepared(file, panel, [] if name is None else [name], settings, table)
+    return panel, rules[0] if rules else None
+
+
 def print_json(value: object) -> None:
     """Print strict JSON."""
     import json
@@ -406,6 +431,9 @@ def print_json(value: object) -> None:
 class progress_bar:  # noqa: N801 - reads as the context manager that it is
     """A bar on a terminal's standard error, nothing elsewhere; gives the callback that moves it."""
 
+    def __init__(self, what: str = "permutations") -> None:
+        self.what = what
+
     def __enter__(self) -> "Progress | None":
         if not sys.stderr.isatty():
             self.bar = None
@@ -413,10 +441,10 @@ class progress_bar:  # noqa: N801 - reads as the context manager that it is
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("permutations"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn(self.what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self.bar.start()
-        task = self.bar.add_task("permutations", total=None)
+        task = self.bar.add_task(self.what, total=None)
         return lambda done, total: self.bar.update(task, completed=done, total=total) if self.bar else None
 
     def __exit__(self, *_: object) -> None:

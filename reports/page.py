@@ -1,10 +1,12 @@
 """HTML: the report as one self-contained page, and the cards that results show in a notebook."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from sabotage.reports.tables import Table
 
 from sabotage.audit import Audit
 from sabotage.diagnosis import Diagnosis
@@ -42,6 +44,11 @@ def diagnosis_card(diagnosis: Diagnosis) -> str:
     """Return a notebook's view of several tests: what each found, and what it did not show."""
     sentences = [text for pair in zip(diagnosis.findings, diagnosis.limits, strict=True) for text in pair]
     return _render("card.html", title="Diagnosis", sentences=sentences, audit=None, roles=ROLES)
+
+
+def table_card(title: str, sentences: Sequence[str], table: Table) -> str:
+    """Return a notebook's view of a table, with what it says above."""
+    return _render("table.html", title=title, sentences=sentences, table=table)
 
 
 def _svg(draw: Any, audit: Audit, height: float) -> Markup:

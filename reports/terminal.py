@@ -13,6 +13,7 @@ from sabotage.diagnosis import Diagnosis
 from sabotage.errors import printable
 from sabotage.headroom import Headroom
 from sabotage.intervals import Estimate
+from sabotage.learning import Fitted
 from sabotage.moments import Moments
 from sabotage.panel import Panel
 from sabotage.profiles import Profile
@@ -85,7 +86,7 @@ def print_audit(audit: Audit, is_written: bool = False) -> None:
         out.print(_permutation_line(audit.permutation))
         out.print(safe(what_was_not_shown(audit.permutation)))
     _print_context(out, audit.controls, audit.headroom, audit.dose_response)
-    _print_notes(out, audit.notes, is_written)
+    print_notes(out, audit.notes, is_written)
 
 
 def print_profiles(audit: Audit) -> None:
@@ -105,7 +106,7 @@ def print_profiles(audit: Audit) -> None:
             f"routing AUROC {number(routing.auroc.value)}{_short_span(routing.auroc)} over the {routing.n:,} examples"
             f" with a right and a wrong agent"
         )
-    _print_notes(out, audit.notes)
+    print_notes(out, audit.notes)
 
 
 def print_diagnosis(diagnosis: Diagnosis, power_for: float | None = None) -> None:
@@ -186,7 +187,7 @@ def _print_tests(out: Console, tests: Sequence[Permutation], power_for: float | 
     how = {"holm": "Holm", "bh": "B.-H."}.get(first.adjustment or "", "adj.")
     extra = () if power_for is None else ("needed",)
     by = "agent" if same else "rule, statistic" if first.agent is None else "rule, statistic, agent"
-    out.print(_agent_table(("gap", "95 % interval", "p", how, "verdict", *extra), rows, by, wraps=not same))
+    out.print(name_table(("gap", "95 % interval", "p", how, "verdict", *extra), rows, by, wraps=not same))
     moved = first.exchanged if first.agent is None else first.exchanged.replace(first.agent, "one agent")
     observed = f"; {first.measure} {first.clean:.4f} as observed" if same else ""
     power = "" if power_for is None else f"; needed: {'ids' if first.seeds else 'examples'} that show {power_for:g}"
@@ -275,8 +276,17 @@ def print_rules(rules: Sequence[Rule]) -> None:
     for heading in ("rule", "score of class c", "needs"):
         table.add_column(heading, no_wrap=heading == "rule")
     for rule in rules:
-        table.add_row(rule.name, escape(rule.formula), rule.needs)
+        learns = ", fitted" if rule.learned else ""
+        table.add_row(safe(rule.name), safe(rule.formula), f"{rule.needs}{learns}")
     console().print(table)
+
+
+def print_fitted(fitted: Fitted, path: str) -> None:
+    """Say what was fitted, on how many rows, and where it stands."""
+    out = console()
+    out.print(f"\n{safe(fitted.name)}, fitted on {_plural(fitted.n_fit, 'row')}; written to {safe(path)}")
+    out.print("on these rows it would flatter itself: judge it on others")
+    print_notes(out, fitted.notes)
 
 
 def print_written(folder: str, *more: str) -> None:
@@ -292,7 +302,7 @@ def _role_table(audit: Audit) -> Table:
         counts = [profile.roles[role] for role in ("contributor", "overruled", "misleader", "saboteur")]
         counts += [profile.pivotal_saboteur, profile.roles["suppressed"]]
         rows.append((profile.agent, percent(profile.accuracy), *(f"{count:,}" for count in counts)))
-    return _agent_table(headings, rows)
+    return name_table(headings, rows)
 
 
 def _alignment_table(audit: Audit) -> Table:
@@ -304,7 +314,7 @@ def _alignment_table(audit: Audit) -> Table:
         biserial = "-" if own.point_biserial is None else f"{own.point_biserial.value:.3f}"
         kept = tuple(percent(gain[share]) if share in gain else "-" for share in (0.0, 0.2, 0.5))
         rows.append((own.agent, auroc, number(own.spearman), biserial, *kept))
-    return _agent_table(("AUROC of reliab.", "Spearman", "biserial", "all", "80 %", "50 %"), rows)
+    return name_table(("AUROC of reliab.", "Spearman", "biserial", "all", "80 %", "50 %"), rows)
 
 
 def _short_span(estimate: Estimate) -> str:
@@ -313,12 +323,10 @@ def _short_span(estimate: Estimate) -> str:
 
 def _quality_table(profiles: Sequence[Profile], headings: dict[str, str]) -> Table:
     rows = [(profile.agent, *(number(getattr(profile, name)) for name in headings)) for profile in profiles]
-    return _agent_table(tuple(headings.values()), rows)
+    return name_table(tuple(headings.values()), rows)
 
 
-def _agent_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], by: str = "agent", wraps: bool = False
-) -> Table:
+def name_table(headings: Sequence[str], rows: Sequence[Sequence[str]], by: str = "agent", wraps: bool = False) -> Table:
     """Make a table of one row an agent, whose numbers are never cut; names are, at the end, or go on below."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     widths = [max(map(len, column)) for column in zip(headings, *(row[1:] for row in rows), strict=True)]
@@ -342,7 +350,8 @@ def _permutation_line(test: Permutation) -> str:
     )
 
 
-def _print_notes(out: Console, notes: Sequence[str], is_written: bool = False) -> None:
+def print_notes(out: Console, notes: Sequence[str], is_written: bool = False) -> None:
+    """Print the first notes, and where the others are."""
     for note in notes[:MOST_NOTES]:
         out.print(f"[dim]note: {safe(note)}[/dim]")
     if len(notes) > MOST_NOTES:

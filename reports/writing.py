@@ -5,12 +5,13 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
+from sabotage.reports.tables import FORMULA_STARTS
+
 from sabotage.audit import Audit
 from sabotage.errors import SabotageError
 from sabotage.files import written
 
 FILES = ("audit.json", "roles.parquet", "profiles.csv", "report.html")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_folder(folder: str) -> None:

@@ -19,18 +19,21 @@ from sabotage.files import sha256
 from sabotage.finding import find
 from sabotage.fusion import CLIP, TEMPERATURE, Decision, recorded, replay
 from sabotage.headroom import Headroom
+from sabotage.learning import Fitted
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
 from sabotage.remarks import (
     note_agreement,
+    note_fit,
     note_leaks,
     note_replay,
     note_seeds,
 )
 from sabotage.results import Permutation
 from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
+from sabotage.rules import Rule
 from sabotage.verdicts import DELTA
 
 if TYPE_CHECKING:
@@ -179,7 +182,7 @@ class Audit:
 def analyze(
     panel: Panel,
     *,
-    rule: str | None = None,
+    rule: str | Rule | Fitted | None = None,
     decision: str | None = None,
     threshold: float | str = THRESHOLD,
     top_k: Sequence[int] = TOP_K,
@@ -207,7 +210,7 @@ def analyze(
     Parameters
     ----------
     panel : Panel
-    rule : str, optional
+    rule : str, Rule or Fitted, optional
         The fusion rule to replay; see `sabotage.replay` for the default.
     decision : {"recorded", "replayed"}, optional
         Whose decisions are audited; the recorded ones where the panel has them.
@@ -254,6 +257,7 @@ engine, progress
     source = decision or ("recorded" if panel.fused_label is not None else "replayed")
     decided = recorded(panel) if source == "recorded" else ready.decision
     roles = assign_roles(panel, decided, ready, threshold)
+    note_fit(rule, notes)
     note_replay(ready, notes)
     scores = score_decision(panel, decided, ready.decision, ks, notes)
     unknown_pivotal = n_pivotal_unknown(roles)
@@ -300,6 +304,8 @@ engine, progress
     note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,
+        "n_fit": rule.n_fit if isinstance(rule, Fitted) else None,
+        "n_folds": len(rule.parts) if isinstance(rule, Fitted) and rule.fold is not None else None,
         "weights": panel.weights,
         "decision": source,
         "threshold": threshold if isinstance(threshold, str) else float(threshold),

@@ -49,3 +49,25 @@ def read_calibration(data: Any, panel: Panel, **options: Any) -> tuple[Panel, Pa
     if new:
         notes = (*notes, f"{new} class{'es' if new > 1 else ''} that only the calibration rows have")
     return rest.with_classes(classes), replace(panel.with_classes(classes), notes=notes)
+
+
+def read_rows_to_fit(data: Any, **options: Any) -> Panel:
+    """Read the rows of a table that a rule may be fitted on: all but those to be judged on, of split test.
+
+    Parameters
+    ----------
+    data : path, pandas DataFrame or pyarrow Table
+    **options
+        As for `read_panel`.
+
+    Returns
+    -------
+    Panel
+        All rows, where there is no column split.
+
+    Raises
+    ------
+    SabotageError
+        As `read_panel`; where all rows are of split test.
+    """
+    return read_panel(data, **{**options, "split": f"{OTHER}test"})

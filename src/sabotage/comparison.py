@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sabotage import scoring
-from sabotage.contenders import BEST_AGENT, RECORDED, Contender, Teaching, default_rules, make_contenders
+from sabotage.contenders import BEST_AGENT, RECORDED, Contender, default_rules, make_contenders
 from sabotage.contests import rank_rules
 from sabotage.contrasts import weigh_examples
 from sabotage.differences import Difference, measure_differences, oracle_hits
-from sabotage.errors import SabotageError, unknown
+from sabotage.errors import SabotageError, listed, unknown
 from sabotage.fusion import CLIP, TEMPERATURE, Replay
 from sabotage.intervals import FEWEST_CLUSTERS, clusters
 from sabotage.interventions import Intervention
@@ -20,10 +20,12 @@ from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress, permute
 from sabotage.quality import Quality, measure_quality
-from sabotage.remarks import note_leaks, note_replay, note_seeds
-from sabotage.resampling import STATISTICS, Standing
+from sabotage.recommending import what_compared
+from sabotage.remarks import note_leaks, note_replays, note_seeds
+from sabotage.resampling import STATISTICS, Standing, paired_bootstrap
 from sabotage.roles import THRESHOLD
 from sabotage.rules import Rule
+from sabotage.teaching import Teaching
 from sabotage.verdicts import DELTA
 
 if TYPE_CHECKING:
@@ -74,11 +76,30 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Rules on one panel, sorted.
+    """Rules on one panel.
 
-    `entries` are in the order asked for, `reference` is the name of the one that the others are compared with, `oracle`
-    what a choice of the right agent would reach in `statistic` (None for macro-F1), `n_ranked` the folds or groups
-    behind the mean ranks and `friedman_p` the test that all rules rank alike.
+    Attributes
+    ----------
+    panel : Panel
+    entries : tuple of Entry
+        In the order asked for.
+    reference : str
+        The rule that the others are compared with.
+    statistic : str
+    settings : dict
+    best : str
+        The highest in the statistic, but for interventions.
+    alike : tuple of str
+        Rules whose difference to the best has an interval that holds 0.
+    oracle : float or None
+        What a choice of the right agent would reach in the statistic; None for macro-F1.
+    ranked_by : str or None
+        The column whose values are the folds or groups behind the mean ranks, `n_ranked` their number.
+    friedman_p : float or None
+        That all rules rank alike.
+    n_clusters : int
+        What was resampled.
+    notes : tuple of str
     """
 
     panel: Panel
@@ -86,12 +107,19 @@ class Comparison:
     reference: str
     statistic: str
     settings: dict[str, Any]
+    best: str
+    alike: tuple[str, ...]
     oracle: float | None
     ranked_by: str | None
     n_ranked: int
     friedman_p: float | None
     n_clusters: int
     notes: tuple[str, ...]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What to make of it, in three sentences: what it gains, what is as good, whom it lets sabotage."""
+        return what_compared(self)
 
     def entry(self, name: str) -> Entry:
         """Return one row by its rule's name; raises SabotageError for an unknown one."""
@@ -107,6 +135,9 @@ class Comparison:
             "reference": self.reference,
             "n_examples": self.panel.n_examples,
             "n_clusters": self.n_clusters,
+            "best": self.best,
+            "alike": list(self.alike),
+            "finding": list(self.findings),
             "oracle": self.oracle,
             "settings": self.settings,
             "ranked_by": self.ranked_by,
@@ -122,8 +153,14 @@ class Comparison:
 
         return pd.DataFrame([flat(entry, self.statistic) for entry in self.entries]).set_index("rule")
 
+    def _repr_html_(self) -> str:
+        from sabotage.reports.comparing import comparison_card
+
+        return comparison_card(self)
+
     def __repr__(self) -> str:
         lines = [f"Comparison of {len(self.entries)} rules by {self.statistic}, against {self.reference}"]
+        lines += self.findings
         for entry in self.entries:
             line = f"  {entry.name}: {entry.values[self.statistic].value:.4f}"
             if entry.difference is not None:
@@ -221,19 +258,17 @@ def compare(
         named = [*default_rules(panel, teaching), *([RECORDED] if panel.fused_label is not None else [])]
     if not any(other is against or other == against for other in named):
         named.insert(0, against)
-    contenders, said = make_contenders(panel, named, teaching, what_ifs, clip, temperature)
-    for sentence in said:
-        notes.add(sentence)
+    contenders = make_contenders(panel, named, teaching, what_ifs, clip, temperature, notes)
     reference = _name_of(against, contenders)
+    plain = [one.replay for one in contenders if one.replay is not None and one.reference is None]
+    note_replays([ready for ready in plain if not ready.rule.name.startswith(BEST_AGENT)], notes)
     gap_options = {
         "statistic": statistic, "n_permutations": n_permutations, "within": within, "delta": delta, "seed": seed,
         "threads": threads,
     }  # fmt: skip
     qualities, gaps = [], []
     for done, contender in enumerate(contenders):
-        if contender.replay is not None:
-            note_replay(contender.replay, notes)
-        qualities.append(measure_quality(panel, contender, threshold, ks, notes))
+        qualities.append(measure_quality(panel, contender, threshold, ks))
         gaps.append(_gap(contender, gap_options, notes))
         if progress is not None:
             progress(done + 1, len(contenders))
@@ -241,6 +276,7 @@ def compare(
     differences, values, n_clusters = measure_differences(
         panel, contenders, labels, reference, statistic, n_resamples, seed
     )
+    best, alike = _best(panel, contenders, labels, values, statistic, n_resamples, seed)
     by, fold = _folds(panel)
     ranks = None if fold is None else rank_rules(panel.truth, labels, fold, statistic, panel.n_classes)
     entries = [
@@ -277,6 +313,8 @@ def compare(
         reference=reference,
         statistic=statistic,
         settings=settings,
+        best=best,
+        alike=alike,
         oracle=oracle,
         ranked_by=by,
         n_ranked=0 if ranks is None else ranks.n_folds,
@@ -348,6 +386,29 @@ def _gap(contender: Contender, options: dict[str, Any], notes: Notes) -> Gap | N
     return Gap(gap, span, test.p_value_two_sided, test.n_permutations, test.verdict.word)
 
 
+def _best(
+    panel: Panel,
+    contenders: Sequence[Contender],
+    labels: np.ndarray,
+    values: Sequence[dict[str, Standing]],
+    statistic: str,
+    n_resamples: int,
+    seed: int,
+) -> tuple[str, tuple[str, ...]]:
+    """Return the highest of the rules, the first of equals, and those that cannot be told from it."""
+    some = [at for at, one in enumerate(contenders) if one.reference is None]
+    first = max(range(len(some)), key=lambda k: values[some[k]][statistic].value)
+    found = paired_bootstrap(
+        panel.truth, labels[some], statistic, first, panel.n_classes, clusters(panel), n_resamples, seed
+    )
+    alike = [
+        contenders[at].name
+        for k, (at, own) in enumerate(zip(some, found.rules, strict=True))
+        if k != first and own.difference_interval is not None and own.difference_interval[1] >= 0
+    ]
+    return contenders[some[first]].name, tuple(alike)
+
+
 def _folds(panel: Panel) -> tuple[str | None, np.ndarray | None]:
     """Return what rules are ranked over: the folds, else the groups."""
     name = panel.fold_column or panel.group
@@ -398,5 +459,8 @@ def _note_nulls(panel: Panel, comparison: Comparison, n_permutations: int, notes
         notes.add("gap is null for rules that take no reliability, and for interventions")
     if any(entry.gap is not None and entry.gap.interval is None for entry in comparison.entries):
         notes.add("the gap's interval is null where too few clusters, or no sums over pairs, are there to give one")
+    flat_scores = [entry.name for entry in comparison.entries if entry.quality.log_loss is None]
+    if flat_scores:
+        notes.add(f"log_loss and ece are null for {listed(flat_scores, 6)}: no distribution over classes")
     if any(entry.quality.n_with_pivotal is None for entry in comparison.entries):
         notes.add("pivotal is null for what cannot be replayed without an agent")

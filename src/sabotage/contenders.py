@@ -8,9 +8,12 @@ import numpy as np
 from sabotage.errors import SabotageError
 from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
 from sabotage.interventions import Intervention, intervene
-from sabotage.learning import Fitted, cross_fit, fit, is_learned
+from sabotage.learning import Fitted
+from sabotage.notes import Notes
 from sabotage.panel import Panel
+from sabotage.remarks import note_fit
 from sabotage.rules import RULES, Rule, refusal
+from sabotage.teaching import Teaching
 
 BEST_AGENT = "best_agent"
 RECORDED = "recorded"
@@ -37,34 +40,6 @@ class Contender:
     reference: str | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Teaching:
-    """How learned rules are fitted: on `calibration` rows, or crosswise in `n_folds` of the panel by `group`."""
-
-    calibration: Panel | None = None
-    n_folds: int | None = None
-    group: str | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.calibration is not None and self.n_folds is not None:
-            raise SabotageError("learned rules are fitted on calibration rows or crosswise: give one of the two")
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether anything can be learned."""
-        return self.calibration is not None or self.n_folds is not None
-
-    def fit(self, panel: Panel, rule: str | Rule | Fitted, clip: float) -> str | Rule | Fitted:
-        """Return a learned rule fitted, and any other as it is."""
-        if not isinstance(rule, str) or not is_learned(rule) or not self.is_possible:
-            return rule
-        if self.calibration is not None:
-            return fit(self.calibration, rule, clip=clip)
-        assert self.n_folds is not None  # one of the two is there
-        return cross_fit(panel, rule, self.n_folds, group=self.group, seed=self.seed, clip=clip)
-
-
 def default_rules(panel: Panel, teaching: Teaching) -> list[str]:
     """Return the rules of the catalogue that a panel can feed, the learned ones where there is something to learn."""
     return [
@@ -81,8 +56,9 @@ def make_contenders(
     what_ifs: Sequence[Intervention] = (),
     clip: float = CLIP,
     temperature: float = TEMPERATURE,
-) -> tuple[list[Contender], list[str]]:
-    """Make every rule ready, and each once more for every intervention; the second list is what to note.
+    notes: Notes | None = None,
+) -> list[Contender]:
+    """Make every rule ready, and each once more for every intervention.
 
     "best_agent" and "recorded" are taken for rules.
 
@@ -92,12 +68,12 @@ def make_contenders(
         For a rule that is unknown, named twice, that the panel cannot feed, or that cannot be fitted.
     """
     found: list[Contender] = []
-    notes: list[str] = []
+    notes = Notes() if notes is None else notes
     for rule in rules:
         if rule == BEST_AGENT:
             found.append(best_agent(panel, teaching.calibration))
             where = "the examples themselves, which flatters it" if teaching.calibration is None else "calibration rows"
-            notes.append(f"{found[-1].name} was chosen by its accuracy on {where}")
+            notes.add(f"{found[-1].name} was chosen by its accuracy on {where}")
         elif rule == RECORDED:
             found.append(Contender(RECORDED, recorded(panel), None))
         elif isinstance(rule, Replay):
@@ -110,8 +86,7 @@ def make_contenders(
         else:
             taught = teaching.fit(panel, rule, clip)
             ready = replay(panel, taught, clip=clip, temperature=temperature)
-            if isinstance(taught, Fitted):
-                notes += [f"{taught.name}: {note}" for note in taught.notes]
+            note_fit(taught, notes)
             found.append(Contender(ready.rule.name, ready.decision, ready))
             for what in what_ifs:
                 changed = intervene(ready, what, panel, taught)
@@ -120,7 +95,7 @@ def make_contenders(
     for name in names:
         if names.count(name) > 1:
             raise SabotageError(f"{name} stands twice among the rules: name it once")
-    return found, list(dict.fromkeys(notes))
+    return found
 
 
 def best_agent(panel: Panel, calibration: Panel | None = None) -> Contender:

@@ -7,11 +7,21 @@ from typing import Any
 from sabotage.controls import Controls, DoseResponse, measure_dose_response, run_controls
 from sabotage.fusion import CLIP, TEMPERATURE, Replay, replay
 from sabotage.headroom import Headroom, measure_headroom
+from sabotage.learning import Fitted
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress, permute, permute_each
-from sabotage.remarks import note_controls, note_headroom, note_leaks, note_permutation, note_replay, note_seeds
+from sabotage.remarks import (
+    note_controls,
+    note_fit,
+    note_headroom,
+    note_leaks,
+    note_permutation,
+    note_replay,
+    note_seeds,
+)
 from sabotage.results import Permutation, adjust_tests, to_dict_each
+from sabotage.rules import Rule
 from sabotage.saying import what_was_found, what_was_not_shown
 from sabotage.verdicts import DELTA
 
@@ -89,7 +99,7 @@ class Diagnosis:
 def diagnose(
     panel: Panel,
     *,
-    rules: Sequence[str] = (),
+    rules: Sequence[str | Rule | Fitted] = (),
     statistics: Sequence[str] = ("balanced_accuracy",),
     scheme: str = "joint",
     within: Sequence[str] = (),
@@ -115,7 +125,8 @@ def diagnose(
     Parameters
     ----------
     panel : Panel
-    rules, statistics : sequence of str
+    rules : sequence of str, Rule or Fitted
+    statistics : sequence of str
         Every combination is tested; the default rule where none is named.
     scheme, within, within_difficulty, derangement, per_seed, delta, n_permutations, seed, exact, threads, engine, \
 progress
@@ -136,7 +147,8 @@ progress
     SabotageError
         As `permute` and `replay`.
     """
-    rules, statistics = ([names] if isinstance(names, str) else names for names in (rules, statistics))
+    rules = [rules] if isinstance(rules, str) else rules
+    statistics = [statistics] if isinstance(statistics, str) else statistics
     notes = Notes(panel.notes)
     note_seeds(panel, notes)
     note_leaks(panel, strict, notes)
@@ -144,6 +156,7 @@ progress
     contexts = []
     for rule in dict.fromkeys(rules) or [None]:
         ready = replay(panel, rule, clip=clip, temperature=temperature)
+        note_fit(rule, notes)
         note_replay(ready, notes)
         for statistic in dict.fromkeys(statistics):
             found, context = examine(

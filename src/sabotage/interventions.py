@@ -1,5 +1,6 @@
 """What if one agent were silenced, overruled, or less sure of itself: a rule with one thing changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,6 +48,18 @@ class Intervention:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.agent}" + ("" if self.value is None else f"={self.value:g}")
+
+
+def make_interventions(
+    drop: Sequence[str] = (),
+    veto: Sequence[str] = (),
+    cap: Sequence[tuple[str, float]] = (),
+    temperature: Sequence[tuple[str, float]] = (),
+) -> list[Intervention]:
+    """Return the interventions of each kind, on the agents named, with their values."""
+    plain = [Intervention(kind, agent) for kind, agents in (("drop", drop), ("veto", veto)) for agent in agents]
+    valued = (("cap", cap), ("temperature", temperature))
+    return plain + [Intervention(kind, agent, value) for kind, pairs in valued for agent, value in pairs]
 
 
 def intervene(

@@ -13,6 +13,7 @@ from sabotage.interrupts import Stop
 from sabotage.kernels import fusing, pairs
 from sabotage.moments import Terms, terms
 from sabotage.planning import Plan
+from sabotage.results import no_reliability
 from sabotage.running import run_cohorts, usable_cpus
 from sabotage.sampling import PAIRS, SLOW_PAIRS, proves_still, ring_sums
 from sabotage.trials import Run, Trial
@@ -232,7 +233,7 @@ def _proof(
     """Return the proof that no donor changes any decision, None without one."""
     measure = trial.runs[0].measure
     if not moves:
-        return f"{trial.replay.rule.name} takes no reliability"
+        return no_reliability(trial.replay.rule.name)
     if n_flips or not n_usable or measure.is_log:
         return None
     n_contested = int(np.count_nonzero(trial.contested))

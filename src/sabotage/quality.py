@@ -11,7 +11,6 @@ from sabotage.errors import SabotageError
 from sabotage.fusion import Decision, Replay, log_parts
 from sabotage.kernels import pairs
 from sabotage.measures import log_kind
-from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.roles import NULL, SABOTEUR, assign_roles
 
@@ -47,14 +46,10 @@ class Quality:
     saboteurs: dict[str, int]
 
 
-def measure_quality(
-    panel: Panel, contender: Contender, threshold: float | str, top_k: Sequence[int], notes: Notes
-) -> Quality:
-    """Measure one contender; what is null gets its reason in `notes`."""
+def measure_quality(panel: Panel, contender: Contender, threshold: float | str, top_k: Sequence[int]) -> Quality:
+    """Measure one contender."""
     decision, ready = contender.decision, contender.replay
-    log_loss = ece = None
-    if ready is not None:
-        log_loss, ece = _as_probabilities(ready, contender.name, notes)
+    log_loss, ece = (None, None) if ready is None else _as_probabilities(ready)
     covered = {k: _coverage(decision, k, panel.n_classes) for k in top_k}
     roles = assign_roles(panel, decision, ready, threshold)
     saboteur = roles.role == SABOTEUR
@@ -78,12 +73,11 @@ def _coverage(decision: Decision, k: int, n_classes: int) -> float | None:
     return float((decision.truth_rank < k).mean())
 
 
-def _as_probabilities(ready: Replay, name: str, notes: Notes) -> tuple[float | None, float | None]:
-    """Return log loss and ECE of the fused scores."""
+def _as_probabilities(ready: Replay) -> tuple[float | None, float | None]:
+    """Return log loss and ECE of the fused scores, where they make a distribution."""
     try:
         kind = log_kind(ready)
     except SabotageError:
-        notes.add(f"{name}: log_loss and ece are null: its scores make no distribution over classes")
         return None, None
     truth = ready.panel.truth
     decision = ready.decide(ready.weights, keep_scores=True)

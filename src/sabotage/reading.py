@@ -15,7 +15,7 @@ from sabotage.labels import Label, look_alikes, whole
 from sabotage.notes import Notes
 from sabotage.panel import Origin, Panel, chunks
 from sabotage.sources import Source, open_source
-from sabotage.streaming import Condition, Raw, Reader
+from sabotage.streaming import OTHER, Condition, Raw, Reader
 
 FEW = 20  # examples below which a coincidence is no sign of a mistake
 
@@ -65,7 +65,7 @@ def read_panel(
     keep : sequence of str
         Further columns to keep in the panel, for blocks and tables.
     split : str, optional
-        Where there is a column `split`, the rows of this value are the examples; None takes all.
+        Where there is a column `split`, the rows of this value are the examples, of "!test" all others; None takes all.
     input_format : {"parquet", "arrow", "csv"}, optional
         By the name of the file where None.
     confidence_scale : {"unit", "percent"}
@@ -111,7 +111,9 @@ def read_panel(
     raw = reader.read()
     tally = reader.tally
     if tally.other_split:
-        notes.add(f"{tally.other_split:,} rows of another split than {split} are not analysed")
+        others = f"split {split.removeprefix(OTHER)}" if split is not None and split.startswith(OTHER) else None
+        others = others or f"another split than {split}"
+        notes.add(f"{tally.other_split:,} rows of {others} are not analysed")
     if tally.no_truth:
         notes.warn(f"{tally.no_truth:,} rows without truth are dropped")
     origin = Origin(

@@ -1,18 +1,22 @@
 """What a reader should know beside the results: what was done without or taken for granted, and what is null."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sabotage.agreement import PanelAgreement
 from sabotage.controls import Controls
-from sabotage.errors import SabotageError
+from sabotage.errors import SabotageError, listed
 from sabotage.fusion import Replay
 from sabotage.headroom import STATISTICS, Headroom
 from sabotage.intervals import FEWEST_CLUSTERS
 from sabotage.leakage import find_leaks
+from sabotage.learning import Fitted
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.results import Permutation
 
+NAME = "\0"  # where a rule's name stood
 FEW_CHANGES = 10  # hits; with 2 on average the 95 % interval held the gap in 85 % of simulated samples, with 6 in 92 %
 
 
@@ -26,13 +30,43 @@ def note_leaks(panel: Panel, strict: bool, notes: Notes) -> None:
         notes.warn(sentence)
 
 
+def note_fit(rule: object, notes: Notes) -> None:
+    """Say what a learned rule was fitted on; nothing of any other."""
+    if not isinstance(rule, Fitted):
+        return
+    if rule.fold is None:
+        notes.add(f"{rule.name} was fitted on {rule.n_fit:,} rows that are not among the examples")
+    else:
+        folds = f"{len(rule.parts)} folds, each row decided by a fit that saw neither it nor its group"
+        notes.add(f"{rule.name} was fitted in {folds}")
+    for note in rule.notes:
+        notes.add(f"{rule.name}: {note}")
+
+
 def note_replay(ready: Replay, notes: Notes) -> None:
     """Say what the replay had to do without: scores, reliabilities, weights, anybody."""
+    for sentence in about_replay(ready):
+        notes.add(sentence)
+
+
+def note_replays(replays: Sequence[Replay], notes: Notes) -> None:
+    """Say the same of several, once where it is the same but for the rule's name."""
+    rules: dict[str, list[str]] = {}
+    for ready in replays:
+        for sentence in about_replay(ready):
+            rules.setdefault(sentence.replace(ready.rule.name, NAME), []).append(ready.rule.name)
+    for sentence, names in rules.items():
+        notes.add(sentence.replace(NAME, listed(names, 4)))
+
+
+def about_replay(ready: Replay) -> list[str]:
+    """Return what a replay had to do without."""
     panel, rule = ready.panel, ready.rule
+    notes: list[str] = []
     for m, agent in enumerate(panel.agents):
         silent = int(np.count_nonzero(panel.spoke[:, m] & (ready.spoken[:, m] < 0)))
         if silent:
-            notes.add(
+            notes.append(
                 f"{agent} has a label and nothing that {rule.name} could use on {silent:,} examples: it is silent there"
                 f" for the fusion"
             )
@@ -40,7 +74,7 @@ def note_replay(ready: Replay, notes: Notes) -> None:
         unknown = (ready.spoken >= 0) & np.isnan(panel.reliability)
         for m, agent in enumerate(panel.agents):
             if unknown[:, m].any():
-                notes.add(
+                notes.append(
                     f"{agent} speaks without a {panel.weights} on {int(unknown[:, m].sum()):,} examples: it"
                     f" {'is taken to have its mean there' if rule.weight == 'gate' else 'weighs 0'}"
                 )
@@ -48,14 +82,19 @@ def note_replay(ready: Replay, notes: Notes) -> None:
             total = np.where(ready.spoken >= 0, np.nan_to_num(panel.reliability), 0).sum(axis=1)
             equal = int(np.count_nonzero((total == 0) & (ready.spoken >= 0).any(axis=1)))
             if equal:
-                notes.add(f"on {equal:,} examples the weights sum to 0: the agents that speak weigh 1 each")
+                notes.append(f"on {equal:,} examples the weights sum to 0: the agents that speak weigh 1 each")
     none, speaks = ready.decision.labels < 0, (ready.spoken >= 0).any(axis=1)
     abstained, no_outcome = int(np.count_nonzero(none & ~speaks)), int(np.count_nonzero(none & speaks))
     if abstained:
-        notes.add(f"nobody speaks on {abstained:,} examples: {rule.name} abstains, which counts as wrong")
+        notes.append(
+            f"nobody speaks on {abstained:,} examples: under {rule.name} that is an abstention, which counts as wrong"
+        )
     if no_outcome:
         why = ", for the agents contradict each other outright" if rule.evidence == "masses" else ""
-        notes.add(f"{rule.name} has no outcome on {no_outcome:,} examples{why}: it abstains, which counts as wrong")
+        notes.append(
+            f"no outcome of {rule.name} on {no_outcome:,} examples{why}: that is an abstention, which counts as wrong"
+        )
+    return notes
 
 
 def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> None:

@@ -15,6 +15,11 @@ from sabotage.moments import Moments
 from sabotage.verdicts import Verdict, judge
 
 
+def no_reliability(rule: str) -> str:
+    """Return the proof that no shuffle changes a rule which weighs by nothing that could be shuffled."""
+    return f"{rule} takes no reliability"
+
+
 @dataclass(frozen=True)
 class SeedTest:
     """The test of one seed alone: of the same draws as the others where they move in step."""
@@ -126,6 +131,11 @@ class Permutation:
     seeds: tuple[SeedTest, ...]
     per_seed: bool
     broken: np.ndarray
+
+    @property
+    def takes_reliability(self) -> bool:
+        """Whether the rule weighs by anything that could be shuffled."""
+        return self.still != no_reliability(self.rule)
 
     @property
     def measure(self) -> str:

@@ -155,7 +155,7 @@ def find_rule(name: str) -> Rule:
         return RULES[name]
     if name in OWN:
         return OWN[name]
-    if ":" in name and ".py" in name:
+    if ".py:" in name:
         return load_rule(name)
     raise unknown("rule", name, [*RULES, *OWN])
 

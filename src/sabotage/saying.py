@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from sabotage.intervals import Estimate
 from sabotage.panel import Panel
 from sabotage.results import Permutation
-from sabotage.rules import find_rule
 from sabotage.verdicts import VISIBLE_SHARE
 
 
@@ -55,7 +54,7 @@ def what_was_found(panel: Panel, permutation: Permutation | None) -> str:
     if permutation is None:
         return "Whether the reliability scores do anything was not tested."
     rule, verdict = permutation.rule, permutation.verdict
-    if not find_rule(rule).uses_reliability:
+    if not permutation.takes_reliability:
         return f"{rule} takes no reliability, so there was nothing to shuffle."
     if verdict.word == "untestable":
         return f"Nothing could be shuffled: {verdict.evidence} (untestable)."

@@ -257,6 +257,8 @@ class Reader:
         if n:
             return
         name, tally = self.source.name, self.tally
+        if tally.other_split and self.split is not None and self.split.startswith(OTHER):
+            raise SabotageError(f"all rows of {name} are of split {self.split.removeprefix(OTHER)}, to be judged on")
         if tally.other_split:
             raise SabotageError(
                 f"{name} has no row of the split {self.split!r}: split holds {listed(sorted(tally.splits))}; rename"

@@ -127,7 +127,7 @@ def test_notes_say_what_was_worked_around():
     for part in (
         "speaks without a reliability on",
         "the weights sum to 0: the agents that speak weigh 1 each",
-        "weighted_mean abstains, which counts as wrong",
+        "under weighted_mean that is an abstention, which counts as wrong",
         "decisions are ties, which go to the first class",
         "top-k is null for k = 4: there are 3 classes",
         "has a label and nothing that weighted_mean could use on 1 examples",

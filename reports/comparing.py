@@ -1,0 +1,149 @@
+"""A comparison of rules for people: two tables on a terminal, one for a paper, a card in a notebook."""
+
+from collections.abc import Sequence
+
+from sabotage.reports.tables import Cell, Table, rounded, span, to_csv, to_latex, to_markdown
+
+from sabotage.comparison import Comparison, Entry, flat
+from sabotage.measures import in_words
+from sabotage.saying import p_text
+
+NONE = "-"
+FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
+
+
+def render(comparison: Comparison, format: str) -> str:
+    """Return a comparison as "csv" (all numbers), "latex" or "markdown" (what goes into a paper)."""
+    return FORMATS[format](full_table(comparison) if format == "csv" else paper_table(comparison))
+
+
+def full_table(comparison: Comparison) -> Table:
+    """Return every number of every rule, one column each."""
+    rows = [flat(entry, comparison.statistic) for entry in comparison.entries]
+    cells = [tuple(Cell(NONE if value is None else str(value), value) for value in row.values()) for row in rows]
+    return Table(tuple(rows[0]), tuple(cells))
+
+
+def paper_table(comparison: Comparison) -> Table:
+    """Return the statistic, the difference, and what stands beside them; bold where the difference stands."""
+    what = in_words(comparison.statistic)
+    headings = ("rule", what, "difference", "p", "log loss", "ECE", "saboteurs", "pivotal", "captured", "gap")
+    rows = []
+    for entry in comparison.entries:
+        own, difference = score_cell(comparison, entry), difference_cell(comparison, entry)
+        rows.append((Cell(entry.name, entry.name), own, difference, p_cell(entry), *_rest(entry)))
+    notes = [
+        f"Differences to {comparison.reference} (an intervention: to its rule) with 95 % intervals of a paired"
+        f" bootstrap over {comparison.n_clusters:,} {'examples' if _is_plain(comparison) else 'clusters'},"
+        f" {comparison.settings['n_resamples']:,} resamples; p of accuracy, adjusted by Holm; bold: the interval leaves"
+        f" out 0 and p is at most .05.",
+        "Saboteurs: wrong decisions with one; pivotal: with one without whom they would be right. Captured: share of"
+        " the way from the reference to an oracle. Gap: what shuffling reliability costs.",
+    ]
+    caption = f"Fusion rules on {comparison.panel.n_examples:,} examples."
+    return Table(headings, tuple(rows), caption, tuple(notes))
+
+
+def score_cell(comparison: Comparison, entry: Entry) -> Cell:
+    """Return what a rule reaches, with its interval."""
+    own = entry.values[comparison.statistic]
+    return Cell(span(own.value, own.interval), own.value)
+
+
+def difference_cell(comparison: Comparison, entry: Entry) -> Cell:
+    """Return the difference with its interval, bold where it stands."""
+    if entry.difference is None:
+        return Cell(NONE, None)
+    own = entry.difference.values[comparison.statistic]
+    low_high, p = own.difference_interval, entry.difference.p_adjusted
+    stands = low_high is not None and (low_high[0] > 0 or low_high[1] < 0) and p is not None and p <= 0.05
+    return Cell(span(own.difference, low_high, signed=True), own.difference, stands)
+
+
+def p_cell(entry: Entry) -> Cell:
+    """Return the adjusted p."""
+    p = None if entry.difference is None else entry.difference.p_adjusted
+    return Cell(NONE, None) if p is None else Cell(p_text(p), p)
+
+
+def gap_cell(entry: Entry) -> Cell:
+    """Return what shuffling costs, with its interval."""
+    return (
+        Cell(NONE, None)
+        if entry.gap is None
+        else Cell(span(entry.gap.gap, entry.gap.interval, signed=True), entry.gap.gap)
+    )
+
+
+def comparison_card(comparison: Comparison) -> str:
+    """Return a notebook's view of a comparison: what it says, and the table."""
+    from sabotage.reports.page import table_card
+
+    return table_card("Comparison", comparison.findings, paper_table(comparison))
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print what a comparison says, every rule against its reference, and what else it does."""
+    from sabotage.reports.terminal import console, name_table, print_notes, safe
+
+    out = console()
+    out.print()
+    for sentence in comparison.findings:
+        out.print(safe(sentence))
+    out.print()
+    headings = (in_words(comparison.statistic), "difference", "p adj.")
+    rows = [
+        (entry.name, score_cell(comparison, entry).text, difference_cell(comparison, entry).text, p_cell(entry).text)
+        for entry in comparison.entries
+    ]
+    out.print(name_table(headings, rows, "rule"))
+    out.print(f"\ndifference to {safe(comparison.reference)}, of an intervention to its rule; 95 % intervals\n")
+    more = ("macro-F1", "log loss", "ECE", "saboteurs", "pivotal", "captured", "gap")
+    out.print(name_table(more, [(entry.name, *_beside(entry)) for entry in comparison.entries], "rule"))
+    if comparison.ranked_by is not None:
+        best = sorted(comparison.entries, key=lambda entry: entry.mean_rank or 0)[:3]
+        named = ", ".join(f"{safe(entry.name)} {entry.mean_rank:.2f}" for entry in best)
+        p = "" if comparison.friedman_p is None else f"; all alike: p {p_text(comparison.friedman_p)}"
+        out.print(f"\nmean rank over {comparison.n_ranked:,} of {safe(comparison.ranked_by)}: {named}{p}")
+    print_notes(out, comparison.notes)
+
+
+def _is_plain(comparison: Comparison) -> bool:
+    return comparison.n_clusters == comparison.panel.n_examples
+
+
+def _rest(entry: Entry) -> Sequence[Cell]:
+    quality, difference = entry.quality, entry.difference
+    captured = None if difference is None else difference.captured
+    return (
+        _number(quality.log_loss),
+        _number(quality.ece),
+        Cell(f"{quality.n_with_saboteur:,}", quality.n_with_saboteur),
+        Cell(NONE, None)
+        if quality.n_with_pivotal is None
+        else Cell(f"{quality.n_with_pivotal:,}", quality.n_with_pivotal),
+        Cell(NONE, None) if captured is None else Cell(rounded(captured.value, captured.se), captured.value),
+        gap_cell(entry),
+    )
+
+
+def _beside(entry: Entry) -> list[str]:
+    quality, difference, gap = entry.quality, entry.difference, entry.gap
+    captured = None if difference is None or difference.captured is None else difference.captured.value
+    return [
+        f"{entry.values['macro_f1'].value:.3f}",
+        _number(quality.log_loss).text,
+        _number(quality.ece).text,
+        f"{quality.n_with_saboteur:,}",
+        NONE if quality.n_with_pivotal is None else f"{quality.n_with_pivotal:,}",
+        NONE if captured is None else f"{captured:.2f}",
+        NONE if gap is None else f"{gap.gap:+.4f}" + ("" if gap.p_value_two_sided > 0.05 else "*"),
+    ]
+
+
+def _count(value: int | None) -> Cell:
+    return Cell(NONE, None) if value is None else Cell(f"{value:,}", value)
+
+
+def _number(value: float | None) -> Cell:
+    return Cell(NONE, None) if value is None else Cell(f"{value:.3f}", value)

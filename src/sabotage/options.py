@@ -1,0 +1,207 @@
+"""The options that commands share: one spelling, one default, one help text each."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """Split an option's text at its commas."""
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
+    """Split an option's text at its commas into whole numbers."""
+    try:
+        return [int(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"found {value!r}; give whole numbers such as 1,2,3") from None
+
+
+def setting_of(text: str) -> tuple[str, float]:
+    """Take AGENT=NUMBER apart."""
+    agent, sign, value = text.rpartition("=")
+    try:
+        if sign and agent.strip():
+            return agent.strip(), float(value)
+    except ValueError:
+        pass
+    raise click.BadParameter(f"found {text!r}; give an agent and a number, voice=0.6")
+
+
+def settings_of_agents(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, float]]:
+    """Take AGENT=NUMBER apart, each of several."""
+    return [setting_of(text) for text in values]
+
+
+def temperatures(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[float, list[tuple[str, float]]]:
+    """Part the rule's temperature, a number, from those of agents."""
+    rule, agents = 1.0, []
+    for text in values:
+        if "=" in text:
+            agents.append(setting_of(text))
+            continue
+        try:
+            rule = float(text)
+        except ValueError:
+            raise click.BadParameter(f"found {text!r}; give a number, or an agent and one, voice=2") from None
+    return rule, agents
+
+
+def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Make one decorator of several options, which appear in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+table_options = stacked(
+    click.argument("file", type=click.Path()),
+    click.option("--id", metavar="COLUMN", help="Column of the examples' ids."),
+    click.option("--truth", metavar="COLUMN", help="Column of the true labels."),
+    click.option("--agents", metavar="A,B", callback=names, help="Agents to keep; all by default."),
+    click.option("--fused-label", metavar="COLUMN", help="Column of the recorded decision."),
+    click.option(
+        "--weights",
+        metavar="NAME",
+        default="reliability",
+        show_default=True,
+        help="reliability, confidence, uniform, or NAME for the columns <agent>_NAME.",
+    ),
+    click.option("--where", multiple=True, metavar="CONDITION", help="Keep rows with 'column == value'; repeatable."),
+    click.option("--classes", metavar="A,B", callback=names, help="The classes, in order."),
+    click.option("--group", metavar="COLUMN", help="Examples that are not independent: a subject, a film."),
+    click.option("--seed-column", metavar="COLUMN", help="Repeated runs: an id stands once for each of its values."),
+    click.option("--fold-column", metavar="COLUMN", help="Folds of a cross-validation: reliability stays in its fold."),
+    click.option("--input-format", metavar="FORMAT", help="parquet, arrow or csv; by the file's name by default."),
+    click.option(
+        "--confidence-scale",
+        type=click.Choice(["unit", "percent"]),
+        default="unit",
+        show_default=True,
+        help="percent: confidences from 0 to 100.",
+    ),
+)
+RULE = "`sabotage rules` lists them; also file.py:function, or the JSON file of a fitted one"
+rule_option = click.option("--rule", metavar="NAME", help=f"Fusion rule to replay; {RULE}.")
+rules_option = click.option("--rule", "rules", metavar="NAME", multiple=True, help=f"Fusion rule, repeatable; {RULE}.")
+learning_options = stacked(
+    click.option(
+        "--cross-fit",
+        type=int,
+        metavar="K",
+        help="Fit learned rules in K folds of the examples, by group, instead of on the rows of other splits.",
+    ),
+    click.option(
+        "--interpret", is_flag=True, help="Run rules of file.py:function uncompiled, several hundred times slower."
+    ),
+)
+clip_option = click.option(
+    "--clip", type=float, default=1e-6, show_default=True, help="Floor of scores before a logarithm."
+)
+score_options = stacked(
+    clip_option,
+    click.option("--temperature", type=float, default=1.0, show_default=True, help="Of softmax_gate."),
+)
+role_options = stacked(
+    click.option(
+        "--decision",
+        type=click.Choice(["recorded", "replayed"]),
+        help="Whose decisions are audited; recorded where the file has them.",
+    ),
+    click.option(
+        "--threshold",
+        metavar="C",
+        default="0.70",
+        show_default=True,
+        help="Confidence of a saboteur; q0.9 is each agent's own quantile.",
+    ),
+    click.option("--top-k", metavar="K,K", default="1,2,3", show_default=True, callback=numbers, help="Coverages."),
+)
+STATISTICS = (
+    "What shuffling may cost: balanced_accuracy, accuracy, macro_f1, log_likelihood, or top_2, top_3 ... for top-k"
+    " coverage"
+)
+statistic_option = click.option(
+    "--statistic", metavar="NAME", default="balanced_accuracy", show_default=True, help=f"{STATISTICS}."
+)
+statistics_option = click.option(
+    "--statistic",
+    "statistics",
+    metavar="NAME",
+    multiple=True,
+    default=["balanced_accuracy"],
+    show_default=True,
+    help=f"{STATISTICS}; repeatable.",
+)
+test_options = stacked(
+    click.option(
+        "--scheme",
+        type=click.Choice(["joint", "independent", "single"]),
+        default="joint",
+        show_default=True,
+        help="What moves: whole rows of reliability, each agent's on its own, or one agent's alone.",
+    ),
+    click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable."),
+    click.option(
+        "--within-difficulty",
+        type=int,
+        metavar="K",
+        help="Shuffle inside K strata of the margin of the equal-weight decision only.",
+    ),
+    click.option("--derangement", is_flag=True, help="No row keeps its own reliability."),
+    click.option("--per-seed", is_flag=True, help="Shuffle each seed on its own; p is twice the median."),
+    click.option(
+        "--delta", type=float, default=0.01, show_default=True, help="The smallest gap that matters, for the verdict."
+    ),
+    click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result to the last bit."),
+    click.option(
+        "--exact/--no-exact",
+        default=None,
+        help="Sums over all pairs, whatever they take, or over a sample; by default all where that is quick.",
+    ),
+    click.option("--threads", type=int, help="The CPUs that this process may use, by default."),
+    click.option("--engine", type=click.Choice(["core", "numba"]), help="Who runs the replicates: the same results."),
+    click.option("--dose-response", is_flag=True, help="See how much perfect reliability it takes to be noticed."),
+    click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error."),
+)
+what_if_options = stacked(
+    click.option("--drop", multiple=True, metavar="AGENT", help="Also with the agent silent; repeatable."),
+    click.option(
+        "--veto", multiple=True, metavar="AGENT", help="Also with the agent silent where it stands alone; repeatable."
+    ),
+    click.option(
+        "--cap",
+        multiple=True,
+        metavar="AGENT=C",
+        callback=settings_of_agents,
+        help="Also with the agent's confidence and scores at most C; repeatable.",
+    ),
+    click.option(
+        "--temperature",
+        multiple=True,
+        metavar="T | AGENT=T",
+        callback=temperatures,
+        help="A number: of softmax_gate, 1 by default. AGENT=T: also with the agent's scores to the power of 1 / T.",
+    ),
+)
+format_option = click.option(
+    "--format",
+    type=click.Choice(["text", "csv", "latex", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="Of what is printed; all but text go alone to standard output.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")

@@ -1,0 +1,63 @@
+"""What a comparison of rules says in words, and never more than its intervals do."""
+
+from typing import TYPE_CHECKING
+
+from sabotage.measures import in_words
+from sabotage.saying import p_text, percent, points, series
+
+if TYPE_CHECKING:
+    from sabotage.comparison import Comparison, Entry
+
+NAMED = 4  # rules or agents that are named one by one
+
+
+def what_compared(comparison: "Comparison") -> tuple[str, ...]:
+    """Return what the best rule gains on the reference, what cannot be told from it, and whom it lets sabotage."""
+    best = comparison.entry(comparison.best)
+    return _gain(comparison, best), _alike(comparison), _sabotage(best)
+
+
+def _gain(comparison: "Comparison", best: "Entry") -> str:
+    statistic, difference = comparison.statistic, best.difference
+    what = in_words(statistic)
+    start = f"{best.name} has the highest {what} of {len(comparison.entries)} rules"
+    level = percent(best.values[statistic].value)
+    if difference is None:
+        return f"No rule has a higher {what} than the reference, {best.name}: {level}."
+    own = difference.values[statistic]
+    span = own.difference_interval
+    if span is None:
+        return f"{start}, {level}; what it gains on {difference.reference} has no interval."
+    gained = f"{points(own.difference)} more than {difference.reference} [{100 * span[0]:.1f}, {100 * span[1]:.1f}]"
+    if span[0] > 0:
+        p = difference.p_adjusted
+        tested = "" if p is None else f", p {p_text(p)} for its accuracy after adjusting for all"
+        return f"{start}, {level}, {gained}{tested}."
+    return f"{start}, {level}, {gained}: an interval that holds 0 shows no gain."
+
+
+def _alike(comparison: "Comparison") -> str:
+    rest = [entry.name for entry in comparison.entries if entry.name in comparison.alike]
+    if comparison.n_clusters and not any(entry.values[comparison.statistic].interval for entry in comparison.entries):
+        return "Whether other rules are as good is not known: too few clusters give an interval."
+    if not rest:
+        return f"Every other rule does worse than {comparison.best}, by an interval that leaves out 0."
+    named = series(rest[:NAMED]) if len(rest) <= NAMED else f"{', '.join(rest[:NAMED])} and {len(rest) - NAMED} more"
+    return (
+        f"It cannot be told from {named} on these examples, and the best of many is flattered by having been chosen on"
+        f" them."
+    )
+
+
+def _sabotage(best: "Entry") -> str:
+    wrong = best.quality.n_wrong
+    if not wrong:
+        return f"Under {best.name} no decision is wrong."
+    counts = sorted(((agent, n) for agent, n in best.quality.saboteurs.items() if n), key=lambda pair: -pair[1])
+    if not counts:
+        return f"Under {best.name} nobody sabotages any of the {wrong:,} wrong decisions."
+    parts = [
+        f"{agent} {'sabotages ' if place == 0 else ''}{n:,} ({percent(n / wrong)})"
+        for place, (agent, n) in enumerate(counts[:NAMED])
+    ]
+    return f"Of the {wrong:,} wrong decisions of {best.name}, {series(parts)}."
