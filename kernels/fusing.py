@@ -26,29 +26,36 @@ RAW = 1
 SOFTMAX = 2
 
 
+@inlined
+def weigh_row(
+    kind: int, temperature: float, q: Floats, i: int, spoken: Labels, speaker: int, weights: Floats, row: int
+) -> None:
+    """Write into weights[row] what q[i] makes of those who speak in spoken[speaker], 1 each where it sums to 0."""
+    largest = -np.inf
+    for m in range(q.shape[1]):
+        if spoken[speaker, m] >= 0 and q[i, m] > largest:
+            largest = q[i, m]
+    total = 0.0
+    for m in range(q.shape[1]):
+        weights[row, m] = 0.0
+        if spoken[speaker, m] >= 0:
+            if kind == EQUAL:
+                weights[row, m] = 1.0
+            elif q[i, m] >= 0.0:  # false for a null, which weighs 0
+                weights[row, m] = q[i, m] if kind == RAW else np.exp((q[i, m] - largest) / temperature)
+        total += weights[row, m]
+    for m in range(q.shape[1]):
+        if total == 0.0 and spoken[speaker, m] >= 0:
+            weights[row, m] = 1.0
+        elif kind == SOFTMAX and total > 0.0:
+            weights[row, m] /= total
+
+
 @kernel
 def weigh(kind: int, temperature: float, q: Floats, spoken: Labels, weights: Floats) -> None:
     """Turn reliabilities into the weights of the speaking agents, 1 each where they sum to 0; all arrays (n, M)."""
-    n_agents = q.shape[1]
     for i in range(len(q)):
-        largest = -np.inf
-        for m in range(n_agents):
-            if spoken[i, m] >= 0 and q[i, m] > largest:
-                largest = q[i, m]
-        total = 0.0
-        for m in range(n_agents):
-            weights[i, m] = 0.0
-            if spoken[i, m] >= 0:
-                if kind == EQUAL:
-                    weights[i, m] = 1.0
-                elif q[i, m] >= 0.0:  # false for a null, which weighs 0
-                    weights[i, m] = q[i, m] if kind == RAW else np.exp((q[i, m] - largest) / temperature)
-            total += weights[i, m]
-        for m in range(n_agents):
-            if total == 0.0 and spoken[i, m] >= 0:
-                weights[i, m] = 1.0
-            elif kind == SOFTMAX and total > 0.0:
-                weights[i, m] /= total
+        weigh_row(kind, temperature, q, i, spoken, i, weights, i)
 
 
 @inlined
