@@ -16,6 +16,7 @@ from sabotage.options import (
     format_option,
     json_option,
     learning_options,
+    numbers,
     role_options,
     rule_option,
     rules_option,
@@ -206,6 +207,7 @@ def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -
     "--sort", metavar="NAME", help="Column to sort by, such as log_loss or saboteurs; the statistic by default."
 )
 @click.option("--threshold", metavar="C", default="0.70", show_default=True, help="Confidence of a saboteur; or q0.9.")
+@click.option("--top-k", metavar="K,K", default="2,3", show_default=True, callback=numbers, help="Coverages.")
 @click.option("--resamples", type=int, default=1000, show_default=True, help="Of the paired bootstrap.")
 @click.option(
     "--permutations",
@@ -263,6 +265,55 @@ def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
         print_json(comparison.to_dict())
     else:
         click.echo(comparing.render(comparison, format), nl=False)
+
+
+@commands.command()
+@table_options
+@rule_option
+@learning_options
+@score_options
+@click.option(
+    "--statistic",
+    "statistics",
+    multiple=True,
+    type=click.Choice(["balanced_accuracy", "accuracy", "log_likelihood"]),
+    default=["balanced_accuracy", "accuracy", "log_likelihood"],
+    show_default=True,
+    help="What is shared out; repeatable.",
+)
+@click.option("--orders", type=int, default=200, show_default=True, help="Sampled orders, beyond 12 agents.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of folds and orders.")
+@click.option("--threads", type=int, help="The CPUs that this process may use, by default.")
+@format_option
+@json_option
+def attribute(file: str, format: str, as_json: bool, **options: Any) -> None:
+    """Share out what the decisions of FILE reach among the agents: Shapley values, leave-one-out, interactions.
+
+    \b
+    sabotage attribute preds.parquet
+    sabotage attribute preds.parquet --rule log_pool --group subject --format latex
+    """
+    from sabotage.reports import attributing, terminal
+
+    from sabotage.attribution import attribute as attribute_rule
+    from sabotage.fusion import replay
+
+    table, settings = split(options)
+    panel = read(file, (), table)
+    format = "json" if as_json else format
+    if format == "text":
+        terminal.print_panel(panel)
+    panel, rule = learned(file, panel, settings, table)
+    ready = replay(panel, rule, clip=settings.pop("clip"), temperature=settings.pop("temperature"))
+    settings["n_permutations"] = settings.pop("orders")
+    with progress_bar("examples") as progress:
+        found = attribute_rule(ready, **settings, progress=progress)
+    if format == "text":
+        attributing.print_attribution(found)
+    elif format == "json":
+        print_json(found.to_dict())
+    else:
+        click.echo(attributing.render(found, format), nl=False)
 
 
 @commands.command()

@@ -61,7 +61,7 @@ def weigh_members(
 
 
 @helper
-def who(spoken: Labels, i: int, weights: Floats) -> tuple[int, int]:
+def who(spoken: Labels, i: int, weights: Floats) -> tuple[np.int64, np.int64]:
     """Return the subset of those who speak on example i, and of those who weigh anything in weights[0]."""
     speaking = np.int64(0)
     heavy = np.int64(0)

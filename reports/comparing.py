@@ -98,8 +98,16 @@ def print_comparison(comparison: Comparison) -> None:
     ]
     out.print(name_table(headings, rows, "rule"))
     out.print(f"\ndifference to {safe(comparison.reference)}, of an intervention to its rule; 95 % intervals\n")
-    more = ("macro-F1", "log loss", "ECE", "saboteurs", "pivotal", "captured", "gap")
-    out.print(name_table(more, [(entry.name, *_beside(entry)) for entry in comparison.entries], "rule"))
+    ks = list(comparison.entries[0].quality.top_k)[:2]
+    headings = ("accuracy", "macro-F1", *(f"top-{k}" for k in ks), "log loss", "ECE")
+    out.print(name_table(headings, [(entry.name, *_scores(entry, ks)) for entry in comparison.entries], "rule"))
+    out.print()
+    headings = ("saboteurs", "pivotal", "captured", "gap")
+    out.print(name_table(headings, [(entry.name, *_sabotage(entry)) for entry in comparison.entries], "rule"))
+    out.print(
+        "\nsaboteurs: wrong decisions with one; pivotal: right without it; captured: of the way from the reference"
+        " to an oracle; gap: lost by shuffling reliability"
+    )
     if comparison.ranked_by is not None:
         best = sorted(comparison.entries, key=lambda entry: entry.mean_rank or 0)[:3]
         named = ", ".join(f"{safe(entry.name)} {entry.mean_rank:.2f}" for entry in best)
@@ -127,17 +135,21 @@ def _rest(entry: Entry) -> Sequence[Cell]:
     )
 
 
-def _beside(entry: Entry) -> list[str]:
-    quality, difference, gap = entry.quality, entry.difference, entry.gap
+def _scores(entry: Entry, ks: Sequence[str]) -> list[str]:
+    quality = entry.quality
+    cells = [_number(entry.values[name].value) for name in ("accuracy", "macro_f1")]
+    cells += [_number(quality.top_k[k]) for k in ks]
+    return [cell.text for cell in (*cells, _number(quality.log_loss), _number(quality.ece))]
+
+
+def _sabotage(entry: Entry) -> list[str]:
+    quality, difference = entry.quality, entry.difference
     captured = None if difference is None or difference.captured is None else difference.captured.value
     return [
-        f"{entry.values['macro_f1'].value:.3f}",
-        _number(quality.log_loss).text,
-        _number(quality.ece).text,
-        f"{quality.n_with_saboteur:,}",
-        NONE if quality.n_with_pivotal is None else f"{quality.n_with_pivotal:,}",
+        _count(quality.n_with_saboteur).text,
+        _count(quality.n_with_pivotal).text,
         NONE if captured is None else f"{captured:.2f}",
-        NONE if gap is None else f"{gap.gap:+.4f}" + ("" if gap.p_value_two_sided > 0.05 else "*"),
+        gap_cell(entry).text,
     ]
 
 

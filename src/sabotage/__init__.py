@@ -5,71 +5,106 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sabotage.agents import Agent, Emissions, EstimatorAgent, RecordedAgent
+    from sabotage.attribution import attribute
     from sabotage.audit import Audit, analyze
+    from sabotage.calibration import read_calibration
+    from sabotage.callables import replay_callable
+    from sabotage.comparison import Comparison, compare
     from sabotage.controls import measure_dose_response, run_controls
+    from sabotage.custom import fusion_rule
     from sabotage.diagnosis import Diagnosis, diagnose
     from sabotage.errors import SabotageError, SabotageWarning
     from sabotage.fusion import Decision, fuse, recorded, replay
     from sabotage.headroom import measure_headroom
+    from sabotage.interventions import Intervention
+    from sabotage.learning import Fitted, cross_fit, fit, load_fitted
     from sabotage.panel import Panel
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
     from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
+    from sabotage.rules import Rule
+    from sabotage.shares import Attribution
     from sabotage.simulation import simulate
 
 # Names are imported when they are asked for: `sabotage --help` has no time for numpy.
 _HOME = {
     "Agent": "agents",
+    "Attribution": "shares",
     "Audit": "audit",
+    "Comparison": "comparison",
     "Decision": "fusion",
     "Diagnosis": "diagnosis",
     "Emissions": "agents",
     "EstimatorAgent": "agents",
+    "Fitted": "learning",
+    "Intervention": "interventions",
     "Panel": "panel",
     "Permutation": "results",
     "RecordedAgent": "agents",
     "Roles": "roles",
+    "Rule": "rules",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
     "analyze": "audit",
     "assign_roles": "roles",
+    "attribute": "attribution",
+    "compare": "comparison",
+    "cross_fit": "learning",
     "diagnose": "diagnosis",
+    "fit": "learning",
     "fuse": "fusion",
+    "fusion_rule": "custom",
+    "load_fitted": "learning",
     "measure_dose_response": "controls",
     "measure_headroom": "headroom",
     "permute": "permutation",
     "permute_each": "permutation",
+    "read_calibration": "calibration",
     "read_panel": "reading",
     "recorded": "fusion",
     "replay": "fusion",
+    "replay_callable": "callables",
     "run_controls": "controls",
     "simulate": "simulation",
 }
 __all__ = [
     "Agent",
+    "Attribution",
     "Audit",
+    "Comparison",
     "Decision",
     "Diagnosis",
     "Emissions",
     "EstimatorAgent",
+    "Fitted",
+    "Intervention",
     "Panel",
     "Permutation",
     "RecordedAgent",
     "Roles",
+    "Rule",
     "SabotageError",
     "SabotageWarning",
     "analyze",
     "assign_roles",
+    "attribute",
+    "compare",
+    "cross_fit",
     "diagnose",
+    "fit",
     "fuse",
+    "fusion_rule",
+    "load_fitted",
     "measure_dose_response",
     "measure_headroom",
     "permute",
     "permute_each",
+    "read_calibration",
     "read_panel",
     "recorded",
     "replay",
+    "replay_callable",
     "run_controls",
     "simulate",
 ]

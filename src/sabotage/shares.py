@@ -150,6 +150,11 @@ class Attribution:
                     rows += [head | row for row in shares.rows()]
         return pd.DataFrame(rows, columns=COLUMNS)
 
+    def _repr_html_(self) -> str:
+        from sabotage.reports.attributing import attribution_card
+
+        return attribution_card(self)
+
     def __repr__(self) -> str:
         how = "all subsets" if self.n_orders is None else f"{self.n_orders:,} sampled orders"
         lines = [f"Attribution of {self.rule} to {len(self.agents)} agents, {self.n_examples:,} examples, {how}"]
