@@ -67,8 +67,8 @@ def print_attribution(attribution: Attribution) -> None:
         pairs = sorted((first.panel.interactions or {}).items(), key=lambda pair: -abs(pair[1].value))
         if pairs:
             out.print("\ninteraction: below 0 redundant, above 0 each is worth more with the other")
-            rows = [(f"{a} and {b}", _text(found)) for (a, b), found in pairs[:MOST_PAIRS]]
-            out.print(name_table((in_words(first.statistic),), rows, "agents"))
+            together = [(f"{a} and {b}", _text(found)) for (a, b), found in pairs[:MOST_PAIRS]]
+            out.print(name_table((in_words(first.statistic),), together, "agents"))
         for what, parts in (("class", first.by_class), ("group", first.by_group)):
             known = {name: shares for name, shares in (parts or {}).items() if shares is not None}
             if len(known) > 1:

@@ -1,6 +1,6 @@
 """A comparison of rules for people: two tables on a terminal, one for a paper, a card in a notebook."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sabotage.reports.tables import Cell, Table, rounded, span, to_csv, to_latex, to_markdown
 
@@ -90,29 +90,29 @@ def print_comparison(comparison: Comparison) -> None:
     out.print()
     for sentence in comparison.findings:
         out.print(safe(sentence))
-    out.print()
-    headings = (in_words(comparison.statistic), "difference", "p adj.")
-    rows = [
-        (entry.name, score_cell(comparison, entry).text, difference_cell(comparison, entry).text, p_cell(entry).text)
-        for entry in comparison.entries
-    ]
-    out.print(name_table(headings, rows, "rule"))
-    out.print(f"\ndifference to {safe(comparison.reference)}, of an intervention to its rule; 95 % intervals\n")
+
+    def show(headings: Sequence[str], cells: Callable[[Entry], Sequence[str]]) -> None:
+        out.print()
+        out.print(name_table(headings, [(entry.name, *cells(entry)) for entry in comparison.entries], "rule"))
+
     ks = list(comparison.entries[0].quality.top_k)[:2]
-    headings = ("accuracy", "macro-F1", *(f"top-{k}" for k in ks), "log loss", "ECE")
-    out.print(name_table(headings, [(entry.name, *_scores(entry, ks)) for entry in comparison.entries], "rule"))
-    out.print()
-    headings = ("saboteurs", "pivotal", "captured", "gap")
-    out.print(name_table(headings, [(entry.name, *_sabotage(entry)) for entry in comparison.entries], "rule"))
+    show((in_words(comparison.statistic), "difference", "p adj."), lambda entry: _standing(comparison, entry))
+    out.print(f"difference to {safe(comparison.reference)}, of an intervention to its rule; 95 % intervals")
+    show(
+        ("accuracy", "macro-F1", *(f"top-{k}" for k in ks), "log loss", "ECE"),
+        lambda entry: _scores(entry, ks),
+    )
+    show(("saboteurs", "pivotal", "captured", "gap"), _sabotage)
     out.print(
-        "\nsaboteurs: wrong decisions with one; pivotal: right without it; captured: of the way from the reference"
+        "saboteurs: wrong decisions with one; pivotal: right without it; captured: of the way from the reference"
         " to an oracle; gap: lost by shuffling reliability"
     )
     if comparison.ranked_by is not None:
         best = sorted(comparison.entries, key=lambda entry: entry.mean_rank or 0)[:3]
         named = ", ".join(f"{safe(entry.name)} {entry.mean_rank:.2f}" for entry in best)
         p = "" if comparison.friedman_p is None else f"; all alike: p {p_text(comparison.friedman_p)}"
-        out.print(f"\nmean rank over {comparison.n_ranked:,} of {safe(comparison.ranked_by)}: {named}{p}")
+        out.print(f"mean rank over {comparison.n_ranked:,} of {safe(comparison.ranked_by)}: {named}{p}")
+    out.print()
     print_notes(out, comparison.notes)
 
 
@@ -135,6 +135,20 @@ def _rest(entry: Entry) -> Sequence[Cell]:
     )
 
 
+def _standing(comparison: Comparison, entry: Entry) -> list[str]:
+    own = entry.values[comparison.statistic]
+    cells = [_brief(own.value, own.interval)]
+    if entry.difference is None:
+        return [*cells, NONE, NONE]
+    own = entry.difference.values[comparison.statistic]
+    return [*cells, _brief(own.difference, own.difference_interval, "+"), p_cell(entry).text]
+
+
+def _brief(value: float, interval: tuple[float, float] | None, sign: str = "") -> str:
+    """Write a number and its interval with three decimals, as columns of a terminal have room for."""
+    return f"{value:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
+
+
 def _scores(entry: Entry, ks: Sequence[str]) -> list[str]:
     quality = entry.quality
     cells = [_number(entry.values[name].value) for name in ("accuracy", "macro_f1")]
@@ -149,7 +163,7 @@ def _sabotage(entry: Entry) -> list[str]:
         _count(quality.n_with_saboteur).text,
         _count(quality.n_with_pivotal).text,
         NONE if captured is None else f"{captured:.2f}",
-        gap_cell(entry).text,
+        NONE if entry.gap is None else _brief(entry.gap.gap, entry.gap.interval, "+"),
     ]
 
 

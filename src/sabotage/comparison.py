@@ -268,7 +268,7 @@ def compare(
     }  # fmt: skip
     qualities, gaps = [], []
     for done, contender in enumerate(contenders):
-        qualities.append(measure_quality(panel, contender, threshold, ks))
+        qualities.append(measure_quality(contender, threshold, ks))
         gaps.append(_gap(contender, gap_options, notes))
         if progress is not None:
             progress(done + 1, len(contenders))

@@ -29,6 +29,8 @@ class Contender:
     decision : Decision
     replay : Replay or None
         None for recorded decisions.
+    panel : Panel
+        Whose roles are counted: without the labels of agents that this way silences.
     reference : str or None
         The contender that it is compared with, where that is not the one of the whole comparison: an intervention with
         its rule.
@@ -37,6 +39,7 @@ class Contender:
     name: str
     decision: Decision
     replay: Replay | None
+    panel: Panel
     reference: str | None = None
 
 
@@ -75,22 +78,23 @@ def make_contenders(
             where = "the examples themselves, which flatters it" if teaching.calibration is None else "calibration rows"
             notes.add(f"{found[-1].name} was chosen by its accuracy on {where}")
         elif rule == RECORDED:
-            found.append(Contender(RECORDED, recorded(panel), None))
+            found.append(Contender(RECORDED, recorded(panel), None, panel))
         elif isinstance(rule, Replay):
             if rule.panel.n_examples != panel.n_examples:
                 raise SabotageError(
                     f"{rule.rule.name} was made ready for {rule.panel.n_examples:,} examples: the panel has"
                     f" {panel.n_examples:,}"
                 )
-            found.append(Contender(rule.rule.name, rule.decision, rule))
+            found.append(Contender(rule.rule.name, rule.decision, rule, panel))
         else:
             taught = teaching.fit(panel, rule, clip)
             ready = replay(panel, taught, clip=clip, temperature=temperature)
             note_fit(taught, notes)
-            found.append(Contender(ready.rule.name, ready.decision, ready))
+            found.append(Contender(ready.rule.name, ready.decision, ready, panel))
             for what in what_ifs:
                 changed = intervene(ready, what, panel, taught)
-                found.append(Contender(changed.rule.name, changed.decision, changed, ready.rule.name))
+                heard = _without(panel, (ready.spoken >= 0) & (changed.spoken < 0))
+                found.append(Contender(changed.rule.name, changed.decision, changed, heard, ready.rule.name))
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
@@ -111,4 +115,13 @@ def best_agent(panel: Panel, calibration: Panel | None = None) -> Contender:
     spoken[:, m] = ready.spoken[:, m]
     name = f"{BEST_AGENT} ({panel.agents[m]})"
     alone = replace(ready, spoken=spoken, rule=replace(ready.rule, name=name, distribution=None))
-    return Contender(name, alone.decision, alone)
+    return Contender(name, alone.decision, alone, _without(panel, spoken < 0))
+
+
+def _without(panel: Panel, silenced: np.ndarray) -> Panel:
+    """Return the panel without the labels, confidences and reliabilities of some agents, bool (n, M)."""
+    if not silenced.any():
+        return panel
+    confidence, reliability = (np.where(silenced, np.nan, own) for own in (panel.confidence, panel.reliability))
+    labels = np.where(silenced, np.int32(-1), panel.labels)
+    return replace(panel, labels=labels, confidence=confidence, reliability=reliability)

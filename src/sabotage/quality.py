@@ -11,7 +11,6 @@ from sabotage.errors import SabotageError
 from sabotage.fusion import Decision, Replay, log_parts
 from sabotage.kernels import pairs
 from sabotage.measures import log_kind
-from sabotage.panel import Panel
 from sabotage.roles import NULL, SABOTEUR, assign_roles
 
 
@@ -46,9 +45,9 @@ class Quality:
     saboteurs: dict[str, int]
 
 
-def measure_quality(panel: Panel, contender: Contender, threshold: float | str, top_k: Sequence[int]) -> Quality:
+def measure_quality(contender: Contender, threshold: float | str, top_k: Sequence[int]) -> Quality:
     """Measure one contender."""
-    decision, ready = contender.decision, contender.replay
+    panel, decision, ready = contender.panel, contender.decision, contender.replay
     log_loss, ece = (None, None) if ready is None else _as_probabilities(ready)
     covered = {k: _coverage(decision, k, panel.n_classes) for k in top_k}
     roles = assign_roles(panel, decision, ready, threshold)

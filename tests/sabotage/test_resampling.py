@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics
 
 from sabotage import SabotageError, resampling, scoring, units
-from sabotage.resampling import STATISTICS, paired_bootstrap
+from sabotage.resampling import STATISTICS, paired_bootstrap, tail
 from sabotage.units import Units, alike
 
 
@@ -49,8 +49,10 @@ def test_intervals_are_those_of_explicit_resamples(statistic, clustered):
         drawn = [np.flatnonzero(cluster == own) for own in random.integers(0, n_clusters, n_clusters)]
         rows = np.concatenate(drawn)
         values[k] = [witness(statistic, truth[rows], own[rows]) for own in labels]
-    expected = np.percentile(values, [2.5, 97.5], axis=0)
-    leads = np.percentile(values - values[:, [1]], [2.5, 97.5], axis=0)
+    out = stats.norm.cdf((n_clusters / (n_clusters - 1)) ** 0.5 * stats.t.ppf(0.025, n_clusters - 1))
+    levels = out, 1 - out
+    expected = np.quantile(values, levels, axis=0)
+    leads = np.quantile(values - values[:, [1]], levels, axis=0)
     assert ends(found) == pytest.approx(np.vstack([expected, leads]).T, abs=1e-12)
     for rule, own in zip(found.rules, labels, strict=True):
         assert rule.value == pytest.approx(witness(statistic, truth, own), abs=1e-15)
@@ -65,9 +67,15 @@ def test_intervals_are_scipys_within_monte_carlo_error(statistic, place):
         return [scoring.accuracies(truth, own, 4)[place] for own in (first, second)] @ np.array([1, -1])
 
     theirs = stats.bootstrap(
-        (truth, *labels), lead, paired=True, vectorized=False, n_resamples=2000, method="percentile", random_state=0
+        (truth, *labels),
+        lead,
+        paired=True,
+        vectorized=False,
+        n_resamples=2000,
+        method="percentile",
+        random_state=0,
+        confidence_level=1 - 2 * tail(len(truth)),
     )
-    error = 4 * theirs.standard_error * 2.7 / 2000**0.5  # of a percentile: sd sqrt(p (1 - p) / R) / density
     ours = paired_bootstrap(truth, labels, statistic, 1, 4, n_resamples=20_000).rules[0]
     error = 4 * theirs.standard_error * 2.7 / 3000**0.5  # of a percentile: sd sqrt(p (1 - p) / R) / density
     assert ours.difference_interval == pytest.approx(tuple(theirs.confidence_interval), abs=error)
