@@ -212,7 +212,7 @@ def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -
 @click.option(
     "--permutations",
     type=int,
-    default=1000,
+    default=200,
     show_default=True,
     help="Replicates of each rule's permutation test; 0 leaves it out.",
 )

@@ -25,6 +25,7 @@ from sabotage.remarks import note_leaks, note_replays, note_seeds
 from sabotage.resampling import STATISTICS, Standing, paired_bootstrap
 from sabotage.roles import THRESHOLD
 from sabotage.rules import Rule
+from sabotage.sampling import FEWEST_DONORS
 from sabotage.teaching import Teaching
 from sabotage.verdicts import DELTA
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_RESAMPLES = 1000
-N_PERMUTATIONS = 1000
+N_PERMUTATIONS = 200
 DESCENDING = (*STATISTICS, "difference", "gap", "captured")
 ASCENDING = ("log_loss", "ece", "saboteurs", "pivotal", "rank", "name")
 
@@ -265,6 +266,7 @@ def compare(
     gap_options = {
         "statistic": statistic, "n_permutations": n_permutations, "within": within, "delta": delta, "seed": seed,
         "threads": threads,
+        "n_donors": FEWEST_DONORS,
     }  # fmt: skip
     qualities, gaps = [], []
     for done, contender in enumerate(contenders):

@@ -36,6 +36,7 @@ class Settings:
     interval: bool
     threads: int | None
     engine: str | None
+    n_donors: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +192,8 @@ def _sum(
         )
         n_pairs = count_pairs(plan, settings.scheme) if has_engine else _count_all(plan)
         most = MOST_PAIRS if has_engine else SLOW_PAIRS if run.replay.is_slow else PAIRS
+        if settings.n_donors is not None and not has_engine:
+            most = min(most, settings.n_donors * len(plan.order))
         if settings.exact is False:
             why = "exact sums were not asked for"
         elif settings.exact is None and n_pairs > most:
@@ -202,7 +205,10 @@ def _sum(
                 engine = make_engine(plan, settings.scheme, agent, settings.engine, stop.check)
             sums = sum_pairs(engine, measure.class_weights, threads, stop.check)
         else:
-            sums = ring_sums(plan, agent, measure.class_weights, worth, settings.seed, why is None, threads, stop.check)
+            sums = ring_sums(
+                plan, agent, measure.class_weights, worth, settings.seed, why is None, threads, stop.check,
+                settings.n_donors,
+            )  # fmt: skip
             why = None if sums.is_complete else why
     return terms(plan, sums, worth, measure.class_weights, measure.by_class), why
 

@@ -40,6 +40,7 @@ def permute(
     n_permutations: int = 10_000,
     seed: int = 0,
     exact: bool | None = None,
+    n_donors: int | None = None,
     interval: bool = True,
     threads: int | None = None,
     engine: str | None = None,
@@ -86,6 +87,9 @@ def permute(
     exact : bool, optional
         Whether to sum over all pairs; where None, if these take no longer than some 10,000 replicates. Otherwise the
         gap's interval comes from a sample of pairs. There is none for "independent" and macro_f1.
+    n_donors : int, optional
+        Where not all pairs are summed over, at most so many donors an example: 64 make the error of the gap larger by a
+        hundredth at most. As many as some seconds allow where None.
     interval : bool
         Whether to sum over pairs at all; without, the verdict can be no more than inconclusive.
     threads : int, optional
@@ -101,7 +105,7 @@ def permute(
         For an argument out of range, a column that the panel does not keep, or exact sums that do not exist.
     """
     ready = as_replay(replay)
-    settings = _settings(scheme, derangement, n_permutations, seed, exact, interval, threads, engine)
+    settings = _settings(scheme, derangement, n_permutations, seed, exact, interval, threads, engine, n_donors)
     if (agent is not None) != (scheme == "single"):
         raise SabotageError("agent says whose reliability moves: give it for scheme single, and only there")
     if agent is not None and agent not in ready.panel.agents:
@@ -165,6 +169,7 @@ def _settings(
     interval: bool,
     threads: int | None,
     engine: str | None,
+    n_donors: int | None = None,
 ) -> Settings:
     """Check how a test is to be run."""
     if scheme not in SCHEMES:
@@ -176,7 +181,9 @@ def _settings(
         raise SabotageError(f"seed must lie in [0, 2^64): found {seed}")
     if threads is not None and threads < 1:
         raise SabotageError(f"threads must be at least 1: found {threads}")
-    return Settings(scheme, derangement, n_permutations, seed, exact, interval, threads, engine)
+    if n_donors is not None and n_donors < 1:
+        raise SabotageError(f"n_donors must be at least 1: found {n_donors}")
+    return Settings(scheme, derangement, n_permutations, seed, exact, interval, threads, engine, n_donors)
 
 
 def _permute(

@@ -29,6 +29,7 @@ def ring_sums(
     everything: bool = False,
     threads: int = 1,
     pause: Callable[[], None] = lambda: None,
+    most_donors: int | None = None,
 ) -> PairSums:
     """Sum over pairs of each contested position and donors of its block.
 
@@ -48,6 +49,8 @@ def ring_sums(
         The sums do not depend on it.
     pause : callable
         Called every now and then; may raise.
+    most_donors : int, optional
+        Of an example, if not everything; as many as `PAIRS` allow where None.
     """
     n, sizes, block = len(plan.order), np.diff(plan.starts), plan.block_of
     knows_rivals = plan.replay.is_linear and not plan.log
@@ -56,6 +59,8 @@ def ring_sums(
     longest = int(sizes[has_moving].max(initial=1)) - 1
     budget = SLOW_PAIRS if plan.replay.is_slow else PAIRS
     n_steps = longest if everything else min(longest, max(FEWEST_DONORS, int(budget // max(1, len(moving)))))
+    if most_donors is not None and not everything:
+        n_steps = min(n_steps, max(1, most_donors))
     # From here on positions stand as on the ring: neighbours there are read one after the other.
     at = np.lexsort((np.random.default_rng(seed).random(n), block))
     n_donors = np.where(has_moving[block], np.minimum(sizes[block] - 1, n_steps), sizes[block] - 1)
