@@ -226,10 +226,12 @@ def _temperature(logits: np.ndarray, truth: np.ndarray, whose: str, notes: list[
         return float((logsumexp(logits * scale, axis=1) - own * scale).mean())
 
     low, high = np.log(TEMPERATURES)
-    found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-9}).x)
-    if min(found - low, high - found) < 1e-6:
-        notes.append(f"{whose}: the best temperature lies at the border of what is searched, {np.exp(found):.3g}")
-    return {"temperature": float(np.exp(found))}
+    found = float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-9}).x))
+    for border in TEMPERATURES:
+        if abs(found / border - 1) < 1e-6:  # the search goes near a border, not to it
+            notes.append(f"{whose}: the best temperature lies at the border of what is searched, {border:g}")
+            found = border
+    return {"temperature": found}
 
 
 def _platt(odds: np.ndarray, hit: np.ndarray, whose: str, notes: list[str]) -> Map:

@@ -48,6 +48,7 @@ def fit(panel: Panel) -> Parameters:
     doi:10.1162/neco.1991.3.1.79
     """
     from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
 
     require(replace(RULES["log_pool"], name="learned_gate"), panel)
     assert panel.scores is not None
@@ -70,13 +71,9 @@ def fit(panel: Panel) -> Parameters:
         value, slope = loss(flat.reshape(m, -1), features, spoke, own, total)
         return value / n, slope.ravel() / n
 
-    found = minimize(
-        objective,
-        np.zeros(m * features.shape[1]),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": MOST_STEPS, "maxfun": 2 * MOST_STEPS, "gtol": TOLERANCE, "ftol": 1e-15},
-    )
+    options = {"maxiter": MOST_STEPS, "maxfun": 2 * MOST_STEPS, "gtol": TOLERANCE, "ftol": 1e-15}
+    with threadpool_limits(1):  # the products are too small for threads
+        found = minimize(objective, np.zeros(m * features.shape[1]), jac=True, method="L-BFGS-B", options=options)
     at_rest = found.success or np.abs(found.jac).max() <= AT_REST
     table = found.x.reshape(m, -1)
     return {

@@ -13,7 +13,10 @@ from sabotage.rules import RULES, require
 
 CLIP = 1e-6  # log scores are taken of max(p, CLIP)
 TOLERANCE = 1e-8  # largest gradient of the mean loss at which the fit is at rest
+AT_REST = 1e-5  # the same in units of each feature, to tell whether the fit arrived
 MOST_STEPS = 10_000
+MOST_UNKNOWNS = 2_000  # for Newton's method, which solves for all of them at once
+LARGEST = 1e100  # of the features, whose squares must not leave float64
 # The scores of the classes that were seen sum to 0, so the best of them is never below that.
 NEVER = -1e3
 
@@ -79,9 +82,7 @@ def fit(panel: Panel, *, weighted: bool = False, clip: float = CLIP) -> Paramete
     spoken[:, partly] = available
     absent = c - len(np.unique(truth))
     if absent:
-        notes.append(
-            f"{absent} of the {c} classes never occur on the rows that {name} learned from: it never decides so"
-        )
+        notes.append(f"{name} never decides for {absent} of the {c} classes, which its rows to learn from do not have")
     return {
         "bias": bias.tolist(),
         "log": log.reshape(c, m, c).tolist(),
@@ -163,28 +164,51 @@ def _regress(
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return bias (C,) and coefficients (C, n_features) of the regression, and what to note of it."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     bias, coefficients = np.full(n_classes, NEVER), np.zeros((n_classes, features.shape[1]))
     seen = np.unique(truth)
     if len(seen) == 1:
         bias[seen] = 0.0
         return bias, coefficients, []
-    too_large = SabotageError(
-        f"{name} cannot be fitted: its features reach {np.abs(features).max():.3g}; dividing the reliability of all"
-        f" agents by one number makes them smaller"
-    )
-    if not np.isfinite(features).all():
-        raise too_large
-    model = LogisticRegression(C=1.0, solver="lbfgs", tol=TOLERANCE, max_iter=MOST_STEPS)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
+    largest = float(np.abs(features).max())
+    if not largest < LARGEST:
+        raise SabotageError(
+            f"{name} cannot be fitted: its features reach {largest:.3g}; dividing the reliability of all agents by one"
+            f" number makes them smaller"
+        )
+    solver = _solver(len(seen), features.shape[1])
+    model = LogisticRegression(C=1.0, solver=solver, tol=TOLERANCE, max_iter=MOST_STEPS)
+    # On a busy machine with two cores, threads of the matrix product took 28 s for what one did in 0.3 s.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whether it arrived is seen below
         model.fit(features, truth)
-    if not (np.isfinite(model.coef_).all() and np.isfinite(model.intercept_).all()):
-        raise too_large
     if len(seen) == 2:  # one row, the log odds of the second class: half of it for that, half against the other
         bias[seen] = np.array([-0.5, 0.5]) * model.intercept_[0]
         coefficients[seen] = np.array([[-0.5], [0.5]]) * model.coef_[0]
     else:
-        bias[seen], coefficients[seen] = model.intercept_, model.coef_
-    stuck = any("converge" in str(one.message) for one in said)
-    return bias, coefficients, [f"the fit of {name} stopped before it had converged"] if stuck else []
+        bias[seen] = model.intercept_ - model.intercept_.mean()
+        coefficients[seen] = model.coef_ - model.coef_.mean(axis=0)
+    error = model.predict_proba(features) - (truth[:, None] == seen)
+    pull = coefficients[seen].T * (2 if len(seen) == 2 else 1)
+    slope = np.abs(features.T @ error + pull).max(axis=1) / len(truth)
+    unit = np.maximum(np.abs(features).mean(axis=0), 1)
+    at_rest = (slope <= AT_REST * unit).all() and np.abs(error.mean(axis=0)).max() <= AT_REST
+    if at_rest:
+        return bias, coefficients, []
+    far = f"; its features reach {largest:.3g}, and smaller numbers for reliability may help" * (largest > 1e3)
+    return bias, coefficients, [f"the fit of {name} stopped before it had converged{far}"]
+
+
+def _solver(n_classes: int, n_features: int) -> str:
+    """Return scikit-learn's Newton method where it can be had, else its L-BFGS: the optimum is the same.
+
+    On 20,000 rows of three agents and seven classes the one took 8 steps and 1 s, the other 1,196 and 6 s; where
+    reliability is in the thousands L-BFGS did not arrive at all.
+    """
+    from sklearn import __version__
+
+    # Before 1.6 its Newton method took three classes and more for as many regressions of two.
+    joint = n_classes == 2 or tuple(int(part) for part in __version__.split(".")[:2]) >= (1, 6)
+    unknowns = n_features if n_classes == 2 else n_classes * n_features
+    return "newton-cholesky" if joint and unknowns <= MOST_UNKNOWNS else "lbfgs"
