@@ -22,7 +22,7 @@ from sabotage.permutation import Progress, permute
 from sabotage.quality import Quality, measure_quality
 from sabotage.recommending import what_compared
 from sabotage.remarks import note_leaks, note_replays, note_seeds
-from sabotage.resampling import STATISTICS, Standing, paired_bootstrap
+from sabotage.resampling import STATISTICS, Resamples, Standing, resample
 from sabotage.roles import THRESHOLD
 from sabotage.rules import Rule
 from sabotage.sampling import FEWEST_DONORS
@@ -275,10 +275,9 @@ def compare(
         if progress is not None:
             progress(done + 1, len(contenders))
     labels = np.stack([contender.decision.labels for contender in contenders])
-    differences, values, n_clusters = measure_differences(
-        panel, contenders, labels, reference, statistic, n_resamples, seed
-    )
-    best, alike = _best(panel, contenders, labels, values, statistic, n_resamples, seed)
+    found = resample(panel.truth, labels, STATISTICS, panel.n_classes, clusters(panel), n_resamples, seed)
+    differences, values = measure_differences(panel, contenders, labels, reference, statistic, found)
+    best, alike = _best(contenders, found, statistic)
     by, fold = _folds(panel)
     ranks = None if fold is None else rank_rules(panel.truth, labels, fold, statistic, panel.n_classes)
     entries = [
@@ -321,7 +320,7 @@ def compare(
         ranked_by=by,
         n_ranked=0 if ranks is None else ranks.n_folds,
         friedman_p=None if ranks is None else ranks.friedman_p,
-        n_clusters=n_clusters,
+        n_clusters=found.n_clusters,
         notes=(),
     )
     _note_nulls(panel, comparison, n_permutations, notes)
@@ -388,27 +387,14 @@ def _gap(contender: Contender, options: dict[str, Any], notes: Notes) -> Gap | N
     return Gap(gap, span, test.p_value_two_sided, test.n_permutations, test.verdict.word)
 
 
-def _best(
-    panel: Panel,
-    contenders: Sequence[Contender],
-    labels: np.ndarray,
-    values: Sequence[dict[str, Standing]],
-    statistic: str,
-    n_resamples: int,
-    seed: int,
-) -> tuple[str, tuple[str, ...]]:
+def _best(contenders: Sequence[Contender], found: Resamples, statistic: str) -> tuple[str, tuple[str, ...]]:
     """Return the highest of the rules, the first of equals, and those that cannot be told from it."""
     some = [at for at, one in enumerate(contenders) if one.reference is None]
-    first = max(range(len(some)), key=lambda k: values[some[k]][statistic].value)
-    found = paired_bootstrap(
-        panel.truth, labels[some], statistic, first, panel.n_classes, clusters(panel), n_resamples, seed
-    )
-    alike = [
-        contenders[at].name
-        for k, (at, own) in enumerate(zip(some, found.rules, strict=True))
-        if k != first and own.difference_interval is not None and own.difference_interval[1] >= 0
-    ]
-    return contenders[some[first]].name, tuple(alike)
+    first = max(some, key=lambda at: found.values[statistic][0, at])
+    leads = found.against(statistic, first).rules
+    spans = {at: leads[at].difference_interval for at in some if at != first}
+    alike = [contenders[at].name for at, span in spans.items() if span is not None and span[1] >= 0]
+    return contenders[first].name, tuple(alike)
 
 
 def _folds(panel: Panel) -> tuple[str | None, np.ndarray | None]:

@@ -11,7 +11,7 @@ from sabotage.contests import mcnemar
 from sabotage.contrasts import contrast, ratio, weigh_examples
 from sabotage.intervals import FEWEST_CLUSTERS, Estimate, clusters
 from sabotage.panel import Panel
-from sabotage.resampling import STATISTICS, Bootstrap, Standing, paired_bootstrap
+from sabotage.resampling import Resamples, Standing
 
 
 @dataclass(frozen=True)
@@ -48,32 +48,20 @@ class Difference:
 
 
 def measure_differences(
-    panel: Panel,
-    contenders: Sequence[Contender],
-    labels: np.ndarray,
-    reference: str,
-    statistic: str,
-    n_resamples: int,
-    seed: int,
-) -> tuple[list[Difference | None], list[dict[str, Standing]], int]:
-    """Compare each contender with its reference; also return what each reaches, and the number of clusters."""
+    panel: Panel, contenders: Sequence[Contender], labels: np.ndarray, reference: str, statistic: str, found: Resamples
+) -> tuple[list[Difference | None], list[dict[str, Standing]]]:
+    """Compare each contender with its reference, by `found`, resamples of all; also return what each reaches."""
     place = {contender.name: at for at, contender in enumerate(contenders)}
     of = [place[contender.reference or reference] for contender in contenders]
     cluster, hits = clusters(panel), labels == panel.truth
     weighting = weigh_examples(panel, statistic == "balanced_accuracy")
     plain, oracle = weigh_examples(panel, False), oracle_hits(panel)
     values: list[dict[str, Standing]] = [{} for _ in contenders]
-    n_clusters = 0
     for base in sorted(set(of)):
-        some = sorted({base, *(at for at, own in enumerate(of) if own == base)})
-        for name in STATISTICS:
-            found: Bootstrap = paired_bootstrap(
-                panel.truth, labels[some], name, some.index(base), panel.n_classes, cluster, n_resamples, seed
-            )
-            n_clusters = found.n_clusters
-            for at, standing in zip(some, found.rules, strict=True):
-                if of[at] == base:
-                    values[at][name] = standing
+        for name in found.values:
+            rules = found.against(name, base).rules
+            for at in (at for at, own in enumerate(of) if own == base):
+                values[at][name] = rules[at]
     differences: list[Difference | None] = []
     for at, base in enumerate(of):
         if at == base:
@@ -91,7 +79,7 @@ def measure_differences(
         differences.append(
             Difference(name, values[at], counts.n_first_only, counts.n_second_only, p, p_clusters, None, captured)
         )
-    return _adjusted(differences, cluster is not None), values, n_clusters
+    return _adjusted(differences, cluster is not None), values
 
 
 def _adjusted(differences: list[Difference | None], is_clustered: bool) -> list[Difference | None]:

@@ -5,7 +5,7 @@ that no rule tells apart. What a statistic needs of it are sums of counts over u
 resamples. Counts are integers in float64, exact up to 2^53.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import index
 
@@ -67,6 +67,32 @@ class Bootstrap:
     n_resamples: int
 
 
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Statistics of rules as observed, and on resamples that all of them share.
+
+    Attributes
+    ----------
+    values : dict of str to ndarray of shape (1 + B, R), float64
+        By statistic; as observed in the first row, then one row a resample. B is 0 for fewer than 10 clusters.
+    n_clusters : int
+    """
+
+    values: dict[str, np.ndarray]
+    n_clusters: int
+
+    def against(self, statistic: str, reference: int) -> Bootstrap:
+        """Return every rule with its lead on one of them; raises SabotageError for a number that none has."""
+        values = self.values[statistic]
+        drawn, n_rules = len(values) - 1, values.shape[1]
+        if not 0 <= index(reference) < n_rules:
+            raise SabotageError(f"reference must be the number of a rule, 0 to {n_rules - 1}: found {reference}")
+        leads = values - values[:, [reference]]
+        spans = [_spans(own[1:], self.n_clusters) if drawn else [None] * n_rules for own in (values, leads)]
+        rows = zip(values[0].tolist(), spans[0], leads[0].tolist(), spans[1], strict=True)
+        return Bootstrap(statistic, reference, tuple(Standing(*row) for row in rows), self.n_clusters, drawn)
+
+
 def paired_bootstrap(
     truth: np.ndarray,
     labels: np.ndarray,
@@ -77,7 +103,21 @@ def paired_bootstrap(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Bootstrap:
-    """Score rules on resamples of the same examples: percentile intervals of each and of its lead on a reference.
+    """Score rules by one statistic on resamples of the same examples; see `resample` and `Resamples.against`."""
+    found = resample(truth, labels, (statistic,), n_classes, cluster, n_resamples, seed)
+    return found.against(statistic, reference)
+
+
+def resample(
+    truth: np.ndarray,
+    labels: np.ndarray,
+    statistics: Sequence[str],
+    n_classes: int,
+    cluster: np.ndarray | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Resamples:
+    """Score rules on resamples of the same examples, for intervals of each and of its lead on another.
 
     Up to 2^20 examples, and for clusters always, the draws depend on their number and the seed alone: a rule's
     interval does not change with the company that it keeps. It does, within Monte Carlo error, for more.
@@ -92,10 +132,9 @@ def paired_bootstrap(
         Classes, 0 .. C - 1.
     labels : ndarray of shape (R, n), int32
         What each rule decided, 0 .. C - 1; -1, an abstention, is wrong.
-    statistic : {"accuracy", "balanced_accuracy", "macro_f1"}
-        As `sabotage.scoring.accuracies` has them, over the classes present in the truth of the resample.
-    reference : int
-        Index of a rule.
+    statistics : sequence of {"accuracy", "balanced_accuracy", "macro_f1"}
+        As `sabotage.scoring.accuracies` has them, over the classes present in the truth of the resample; all come from
+        one pass.
     n_classes : int
         C.
     cluster : ndarray of shape (n,), int64, or None
@@ -105,7 +144,7 @@ def paired_bootstrap(
 
     Returns
     -------
-    Bootstrap
+    Resamples
 
     Raises
     ------
@@ -118,31 +157,26 @@ def paired_bootstrap(
     (doi:10.1080/00031305.2015.1089789). Clusters whole, as in Davison and Hinkley
     1997 (doi:10.1017/CBO9780511802843), section 3.8.
     """
-    check_decisions(truth, labels, statistic, n_classes)
-    n_resamples, seed, reference = index(n_resamples), index(seed), index(reference)
-    if not 0 <= reference < len(labels):
-        raise SabotageError(f"reference must be the number of a rule, 0 to {len(labels) - 1}: found {reference}")
+    for statistic in statistics:
+        check_decisions(truth, labels, statistic, n_classes)
+    n_resamples, seed = index(n_resamples), index(seed)
     if n_resamples < 1:
         raise SabotageError(f"the number of resamples must be at least 1: found {n_resamples}")
     if seed < 0:
         raise SabotageError(f"seed must be at least 0: found {seed}")
     n_clusters = len(truth) if cluster is None else _count_clusters(cluster, len(truth))
-    count = _Count(truth, labels, n_classes, statistic)
+    count = _Count(truth, labels, n_classes, tuple(statistics))
     units = Units.of(len(truth), cluster if n_clusters < len(truth) else None, count.columns())
 
     drawn = n_resamples if n_clusters >= FEWEST_CLUSTERS else 0
-    values = np.empty((1 + drawn, len(labels)))  # as observed, then each resample
+    values = np.empty((len(statistics), 1 + drawn, len(labels)))  # as observed, then each resample
     for rules in count.groups():
-        values[0, rules] = count.score(rules, units, units.once())[0]
+        values[:, :1, rules] = count.score(rules, units, units.once())
         for cohort, first in enumerate(range(0, drawn, RESAMPLES_AT_ONCE)):
             width = min(RESAMPLES_AT_ONCE, drawn - first)
             draws = units.draw(np.random.default_rng((seed, cohort)), width)
-            values[1 + first : 1 + first + width, rules] = count.score(rules, units, draws)
-
-    leads = values - values[:, [reference]]
-    spans = [_spans(numbers[1:], n_clusters) if drawn else [None] * len(labels) for numbers in (values, leads)]
-    rows = zip(values[0].tolist(), spans[0], leads[0].tolist(), spans[1], strict=True)
-    return Bootstrap(statistic, reference, tuple(Standing(*row) for row in rows), n_clusters, drawn)
+            values[:, 1 + first : 1 + first + width, rules] = count.score(rules, units, draws)
+    return Resamples(dict(zip(statistics, values, strict=True)), n_clusters)
 
 
 def check_decisions(truth: np.ndarray, labels: np.ndarray, statistic: str, n_classes: int) -> None:
@@ -200,35 +234,39 @@ def _spans(values: np.ndarray, n_clusters: int) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True, eq=False)
 class _Count:
-    """What a statistic counts. The sums of one resample: examples by class, then hits and decisions by rule and class.
+    """What statistics count. The sums of one resample: examples by class, then hits and decisions by rule and class.
 
-    Accuracy has one class, and only macro-F1 has decisions.
+    Accuracy alone has one class, and only macro-F1 has decisions.
     """
 
     truth: np.ndarray
     labels: np.ndarray
     n_classes: int
-    statistic: str
+    statistics: tuple[str, ...]
 
     @property
     def width(self) -> int:
-        return 1 if self.statistic == "accuracy" else self.n_classes
+        return 1 if set(self.statistics) == {"accuracy"} else self.n_classes
+
+    @property
+    def needs_said(self) -> bool:
+        return "macro_f1" in self.statistics
 
     def groups(self) -> Iterator[slice]:
         """Cut the rules into groups whose sums are not too many."""
-        kinds = 2 if self.statistic == "macro_f1" else 1
+        kinds = 2 if self.needs_said else 1
         step = max(1, MOST_SUMS // (kinds * self.width))
         return (slice(first, first + step) for first in range(0, len(self.labels), step))
 
     def columns(self) -> Iterator[tuple[np.ndarray, int]]:
         """Give what tells examples apart, each (n,) from 0, and how many values it can take."""
-        if self.statistic != "accuracy":
+        if self.width > 1:
             yield self.truth, self.n_classes
         for own in self.labels:
-            yield (own + 1, self.n_classes + 1) if self.statistic == "macro_f1" else (own == self.truth, 2)
+            yield (own + 1, self.n_classes + 1) if self.needs_said else (own == self.truth, 2)
 
     def score(self, rules: slice, units: Units, draws: Iterator[np.ndarray]) -> np.ndarray:
-        """Return the statistic, (resamples, rules), from draws (units, resamples) block by block."""
+        """Return the statistics, (statistics, resamples, rules), from draws (units, resamples) block by block."""
         total: np.ndarray | float = 0.0
         for (first, last), drawn in zip(units.blocks(), draws, strict=True):
             begin, end = int(units.starts[first]), int(units.starts[last])
@@ -238,7 +276,7 @@ class _Count:
         sums = np.asarray(total)
         n_true, rest = sums[: self.width, None], sums[self.width :]
         kinds = rest.reshape(-1, len(self.labels[rules]), self.width, sums.shape[1]).swapaxes(1, 2)  # classes first
-        return score_counts(self.statistic, n_true, kinds[0], kinds[-1]).T
+        return np.stack([score_counts(name, n_true, kinds[0], kinds[-1]).T for name in self.statistics])
 
     def _sum(self, rules: slice, units: Units, rows: np.ndarray, drawn: np.ndarray, first: int) -> np.ndarray:
         """Sum over some rows what each adds, times how often its unit was drawn: (sums, resamples)."""
@@ -251,7 +289,7 @@ class _Count:
         own = truth if width > 1 else np.zeros_like(truth)
         places = np.arange(1, n_rules + 1, dtype=np.int32)[:, None] * width  # of a rule's sums, behind those by class
         parts = [own[None], np.where(labels == truth, places + own, -1)]
-        if self.statistic == "macro_f1":
+        if self.needs_said:
             parts.append(np.where(labels >= 0, places + n_rules * width + labels, -1))
         table = np.concatenate(parts).T
         adds = table >= 0

@@ -87,11 +87,11 @@ def test_mean_over_resamples_is_that_of_all_resamples(statistic, most_singly, mo
     monkeypatch.setattr(units, "MOST_SINGLY", most_singly)
     truth = np.array([0, 0, 1, 2], np.int32)
     labels = np.array([[0, 0, 1, 1], [0, 0, -1, 2]], np.int32)
-    count = resampling._Count(truth, labels, 3, statistic)
+    count = resampling._Count(truth, labels, 3, (statistic,))
     unit = Units.of(4, None, count.columns())
     everything = [list(rows) for rows in product(range(4), repeat=4)]
     exact = np.mean([[witness(statistic, truth[rows], own[rows]) for own in labels] for rows in everything], axis=0)
-    drawn = count.score(slice(None), unit, unit.draw(np.random.default_rng(0), 20_000))
+    drawn = count.score(slice(None), unit, unit.draw(np.random.default_rng(0), 20_000))[0]
     assert drawn.mean(axis=0) == pytest.approx(exact, abs=5 * drawn.std(axis=0).max() / 20_000**0.5)
 
 
