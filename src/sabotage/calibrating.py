@@ -1,5 +1,6 @@
 """Calibration of each agent on its own: class scores and confidences become probabilities that hold on the fit rows."""
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -217,13 +218,13 @@ def _unlearned(whose: str, hit: np.ndarray, what: str) -> str:
 def _temperature(logits: np.ndarray, truth: np.ndarray, whose: str, notes: list[str]) -> Map:
     """Return the temperature of logits (k, K) with the least log loss: convex in 1 / T, so there is one."""
     from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
 
-    own = logits[np.arange(len(truth)), truth]
+    below = logits - logits.max(axis=1, keepdims=True)  # the largest stays the largest, so nothing overflows
+    own = below[np.arange(len(truth)), truth]
 
     def loss(log_t: float) -> float:
         scale = np.exp(-log_t)
-        return float((logsumexp(logits * scale, axis=1) - own * scale).mean())
+        return float((np.log(np.exp(below * scale).sum(axis=1)) - own * scale).mean())
 
     low, high = np.log(TEMPERATURES)
     found = float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-9}).x))
@@ -248,7 +249,9 @@ def _platt(odds: np.ndarray, hit: np.ndarray, whose: str, notes: list[str]) -> M
     # An example with target t is t of a hit and 1 - t of a miss; without a penalty, scale and origin are free.
     x = np.tile((odds - centre) / spread, 2)[:, None]
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9, max_iter=1000)
-    model.fit(x, np.repeat([1, 0], n), np.concatenate([target, 1 - target]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where Newton's last step is lost in rounding, it says that L-BFGS takes over
+        model.fit(x, np.repeat([1, 0], n), np.concatenate([target, 1 - target]))
     slope = float(model.coef_[0, 0]) / spread
     return {"slope": slope, "intercept": float(model.intercept_[0]) - slope * centre}
 

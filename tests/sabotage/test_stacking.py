@@ -147,7 +147,7 @@ def test_classes_that_never_occur_are_never_decided_for(left):
 
 def test_a_fit_that_did_not_arrive_says_so():
     panel = make_panel(60, 2, 3, 1)
-    for size, arrives in ((1e-200, True), (1, True), (1e4, True), (1e8, False), (1e80, False)):
+    for size, arrives in ((1e-200, True), (1, True), (1e8, False), (1e80, False)):
         found = stacking.fit(panel.with_weights(panel.reliability * size), weighted=True)
         assert found["notes"] == [] if arrives else "stopped before" in found["notes"][0]
 
