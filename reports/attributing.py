@@ -1,6 +1,6 @@
 """An attribution for people: what each agent is worth, in all, with each other, by class and by group."""
 
-from sabotage.reports.tables import Cell, Table, rounded, span, to_csv, to_latex, to_markdown
+from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
 
 from sabotage.intervals import Estimate
 from sabotage.measures import in_words
@@ -58,7 +58,7 @@ def print_attribution(attribution: Attribution) -> None:
             continue
         out.print(f"\n[bold]{in_words(name)}[/bold] of {safe(attribution.rule)}: {_ends(name, one.panel)}")
         rows = [
-            (agent, _text(one.panel.shapley[agent]), _text(one.panel.leave_one_out[agent]))
+            (agent, _brief(one.panel.shapley[agent]), _brief(one.panel.leave_one_out[agent]))
             for agent in attribution.agents
         ]
         out.print(name_table(("Shapley value", "lost without it"), rows))
@@ -67,7 +67,7 @@ def print_attribution(attribution: Attribution) -> None:
         pairs = sorted((first.panel.interactions or {}).items(), key=lambda pair: -abs(pair[1].value))
         if pairs:
             out.print("\ninteraction: below 0 redundant, above 0 each is worth more with the other")
-            together = [(f"{a} and {b}", _text(found)) for (a, b), found in pairs[:MOST_PAIRS]]
+            together = [(f"{a} and {b}", _brief(found)) for (a, b), found in pairs[:MOST_PAIRS]]
             out.print(name_table((in_words(first.statistic),), together, "agents"))
         for what, parts in (("class", first.by_class), ("group", first.by_group)):
             known = {name: shares for name, shares in (parts or {}).items() if shares is not None}
@@ -105,6 +105,10 @@ def _ends(name: str, shares: Shares) -> str:
 
 def _text(found: Estimate) -> str:
     return span(found.value, found.interval, signed=True)
+
+
+def _brief(found: Estimate) -> str:
+    return brief(found.value, found.interval, "+")
 
 
 def _cell(found: Estimate) -> Cell:

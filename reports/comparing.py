@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from sabotage.reports.tables import Cell, Table, rounded, span, to_csv, to_latex, to_markdown
+from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
 
 from sabotage.comparison import Comparison, Entry, flat
 from sabotage.measures import in_words
@@ -93,7 +93,7 @@ def print_comparison(comparison: Comparison) -> None:
 
     def show(headings: Sequence[str], cells: Callable[[Entry], Sequence[str]]) -> None:
         out.print()
-        out.print(name_table(headings, [(entry.name, *cells(entry)) for entry in comparison.entries], "rule"))
+        out.print(name_table(headings, [(entry.name, *cells(entry)) for entry in comparison.entries], "rule", True))
 
     ks = list(comparison.entries[0].quality.top_k)[:2]
     show((in_words(comparison.statistic), "difference", "p adj."), lambda entry: _standing(comparison, entry))
@@ -137,16 +137,11 @@ def _rest(entry: Entry) -> Sequence[Cell]:
 
 def _standing(comparison: Comparison, entry: Entry) -> list[str]:
     own = entry.values[comparison.statistic]
-    cells = [_brief(own.value, own.interval)]
+    cells = [brief(own.value, own.interval)]
     if entry.difference is None:
         return [*cells, NONE, NONE]
     own = entry.difference.values[comparison.statistic]
-    return [*cells, _brief(own.difference, own.difference_interval, "+"), p_cell(entry).text]
-
-
-def _brief(value: float, interval: tuple[float, float] | None, sign: str = "") -> str:
-    """Write a number and its interval with three decimals, as columns of a terminal have room for."""
-    return f"{value:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
+    return [*cells, brief(own.difference, own.difference_interval, "+"), p_cell(entry).text]
 
 
 def _scores(entry: Entry, ks: Sequence[str]) -> list[str]:
@@ -163,7 +158,7 @@ def _sabotage(entry: Entry) -> list[str]:
         _count(quality.n_with_saboteur).text,
         _count(quality.n_with_pivotal).text,
         NONE if captured is None else f"{captured:.2f}",
-        NONE if entry.gap is None else _brief(entry.gap.gap, entry.gap.interval, "+"),
+        NONE if entry.gap is None else brief(entry.gap.gap, entry.gap.interval, "+"),
     ]
 
 

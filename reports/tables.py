@@ -81,6 +81,11 @@ def rounded(value: float, error: float | None, signed: bool = False) -> str:
     return f"{value:+.{decimals}f}" if signed else f"{value:.{decimals}f}"
 
 
+def brief(value: float, interval: tuple[float, float] | None, sign: str = "") -> str:
+    """Write a number and its interval with three decimals, as columns of a terminal have room for."""
+    return f"{value:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
+
+
 def span(value: float, interval: tuple[float, float] | None, signed: bool = False) -> str:
     """Write a number with its interval, as finely as half the interval's width tells: 0.735 [0.711, 0.758]."""
     if interval is None:

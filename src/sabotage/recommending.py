@@ -20,7 +20,10 @@ def what_compared(comparison: "Comparison") -> tuple[str, ...]:
 def _gain(comparison: "Comparison", best: "Entry") -> str:
     statistic, difference = comparison.statistic, best.difference
     what = in_words(statistic)
-    start = f"{best.name} has the highest {what} of {len(comparison.entries)} rules"
+    n_rules = sum(
+        one.difference is None or one.difference.reference == comparison.reference for one in comparison.entries
+    )
+    start = f"{best.name} has the highest {what} of {n_rules} rules"
     level = percent(best.values[statistic].value)
     if difference is None:
         return f"No rule has a higher {what} than the reference, {best.name}: {level}."
