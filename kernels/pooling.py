@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from sabotage.kernels.compiling import OPTIONS, kernel
+from sabotage.kernels.compiling import OPTIONS, inlined, kernel
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -85,9 +85,10 @@ def dempster_shafer(evidence: Floats, weights: Floats, available: Flags, out: Fl
                 out[:] = -np.inf
                 return
             # What remains after the conflict is brought back to 1 at each step, so that many agents do not underflow.
-            everything = everything * rest / kept
+            whole = 1.0 / kept
+            everything *= rest * whole
             for c in range(n_classes):
-                out[c] /= kept
+                out[c] *= whole
     for c in range(n_classes):
         out[c] += everything / n_classes
 
@@ -142,34 +143,88 @@ def compiled(rule: Rule, is_ours: bool = True) -> Any:
         return numba.cfunc(signature(), **options)(rule)
 
 
+@inlined
+def apply(
+    rule: Any,
+    evidence: Floats,
+    i: int,
+    spoken: Labels,
+    weights: Floats,
+    row: int,
+    given: Floats,
+    heard: Floats,
+    available: Flags,
+    out: Floats,
+) -> int:
+    """Decide example i by a rule under weights[row]: the lowest class of the highest score, or -1; -2 for no number.
+
+    The rule gets copies, `given` (M, K), `heard` (M,) and `available` (M,): views would count references to one array
+    from all threads, which took three times as long on two as on one, and a rule could change them.
+    """
+    n_spoken = 0
+    for m in range(len(available)):
+        available[m] = spoken[i, m] >= 0
+        n_spoken += available[m]
+        heard[m] = weights[row, m]
+        for k in range(given.shape[1]):
+            given[m, k] = evidence[i, m, k]
+    label = -1
+    if n_spoken > 0:
+        out[:] = np.nan
+        rule(given, heard, available, out)
+        top = -np.inf
+        for c in range(len(out)):
+            if np.isnan(out[c]):
+                label = -2
+                break
+            if out[c] > top:
+                top = out[c]
+                label = c
+    return label
+
+
 @kernel
 def pool(rule: Any, evidence: Floats, spoken: Labels, weights: Floats, decision: Labels, scores: Floats) -> int:
     """Decide every example by a compiled rule: writes `decision` (n,) int32, -1 for no outcome, and `scores` (n, C).
 
     Returns the first example for which the rule left a score that is no number, having stopped there; -1 if none.
     """
-    n_agents = spoken.shape[1]
-    available = np.empty(n_agents, np.bool_)
+    given, heard = np.empty(evidence.shape[1:]), np.empty(spoken.shape[1])
+    available, out = np.empty(spoken.shape[1], np.bool_), np.empty(scores.shape[1])
     for i in range(len(spoken)):
-        n_spoken = 0
-        for m in range(n_agents):
-            available[m] = spoken[i, m] >= 0
-            n_spoken += available[m]
-        out = scores[i]
-        label = -1
-        if n_spoken > 0:
-            out[:] = np.nan
-            rule(evidence[i], weights[i], available, out)
-            top = -np.inf
-            for c in range(len(out)):
-                if np.isnan(out[c]):
-                    return i
-                better = out[c] > top
-                top = out[c] if better else top
-                label = c if better else label
+        label = apply(rule, evidence, i, spoken, weights, i, given, heard, available, out)
+        if label == -2:
+            return i
         decision[i] = label
-        if label < 0:
-            out[:] = 0.0
+        for c in range(len(out)):
+            scores[i, c] = out[c] if label >= 0 else 0.0
+    return -1
+
+
+@kernel
+def pool_given(
+    rule: Any,
+    evidence: Floats,
+    spoken: Labels,
+    weights: Floats,
+    order: NDArray[np.int64],
+    which: NDArray[np.int64],
+    givers: NDArray[np.int64],
+    n_classes: int,
+    decision: Labels,
+) -> int:
+    """Decide the positions `which` of an order of examples, each under the weights of its giver, a position too.
+
+    `weights` and `givers` (n,) are by position; writes `decision` (len(which),) and returns as `pool` does.
+    """
+    given, heard = np.empty(evidence.shape[1:]), np.empty(spoken.shape[1])
+    available, out = np.empty(spoken.shape[1], np.bool_), np.empty(n_classes)
+    for k in range(len(which)):
+        i = order[which[k]]
+        label = apply(rule, evidence, i, spoken, weights, givers[which[k]], given, heard, available, out)
+        if label == -2:
+            return i
+        decision[k] = label
     return -1
 
 

@@ -229,25 +229,34 @@ class RowsEngine(NumbaEngine):
     """The same for rules that are functions or callables: all examples of one replicate after the other."""
 
     def _count(self, weights: np.ndarray, donors: np.ndarray, counts: np.ndarray) -> None:
-        plan, ready = self.plan, self.plan.replay
-        truth, n_classes = ready.panel.truth, ready.panel.n_classes
-        clean, is_check = ready.decision.labels, np.zeros(len(truth), bool)
-        is_check[plan.order[plan.checks]] = True
-        moved = np.empty_like(weights)
-        for r, given in enumerate(donors):
-            moved[plan.order] = weights[given]
-            labels, worth = ready.worth_of(plan.log or plan.top, moved)
-            if plan.top:
-                counts[r, :n_classes] += np.bincount(truth[is_check & (worth > 0)], minlength=n_classes)
+        plan = self.plan
+        n_classes, which = plan.replay.panel.n_classes, plan.swept
+        truth, clean = plan.truth[which], plan.clean[which]
+        for own, given in zip(counts, donors.astype(np.int64), strict=True):
+            if plan.top or plan.log:
+                labels = self._judge(weights, given, own)
             else:
-                counts[r, :n_classes] += np.bincount(truth[labels == truth], minlength=n_classes)
-                counts[r, :n_classes] -= np.bincount(truth[clean == truth], minlength=n_classes)
-            counts[r, n_classes] += np.count_nonzero(labels != clean)
+                labels = plan.replay.labels_given(weights, plan.order, which, given)
+                own[:n_classes] += np.bincount(truth[labels == truth], minlength=n_classes)
+                own[:n_classes] -= np.bincount(truth[clean == truth], minlength=n_classes)
+            own[n_classes] += np.count_nonzero(labels != clean)
             if plan.counts_said:
-                said = np.bincount(labels[labels >= 0], minlength=n_classes)
-                counts[r, n_classes + 1 : 2 * n_classes + 1] += said - ready.decision.count(n_classes)
-            if plan.log:
-                counts[r, -1] = worth[plan.order].sum(keepdims=True).view(np.int64)[0]
+                own[n_classes + 1 :] += np.bincount(labels + 1, minlength=n_classes + 1)[1:]
+                own[n_classes + 1 :] -= np.bincount(clean + 1, minlength=n_classes + 1)[1:]
+
+    def _judge(self, weights: np.ndarray, given: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Count coverage, or add up logarithms; return the labels of the swept positions."""
+        plan = self.plan
+        moved = np.empty_like(weights)
+        moved[plan.order] = weights[given]
+        labels, worth = plan.replay.worth_of(plan.log or plan.top, moved)
+        if plan.log:
+            counts[-1] = worth[plan.order].sum(keepdims=True).view(np.int64)[0]
+        else:
+            hits = plan.checks[worth[plan.order[plan.checks]] > 0]
+            n_classes = plan.replay.panel.n_classes
+            counts[:n_classes] += np.bincount(plan.truth[hits], minlength=n_classes)
+        return labels[plan.order[plan.swept]]
 
 
 def make_engine(

@@ -214,6 +214,24 @@ class Replay:
         self._fuse(rows, weights, labels, np.empty((len(rows), self.panel.n_classes)))
         return labels
 
+    def labels_given(self, weights: np.ndarray, order: np.ndarray, which: np.ndarray, givers: np.ndarray) -> np.ndarray:
+        """Decide the positions `which` of an order of examples (n,), each under the weights of its giver.
+
+        `weights` (n, M) and `givers` (n,) int64 are by position. Returns labels, ndarray of shape (len(which),), int32.
+        """
+        if self.kind != fusing.POOL or not self.rule.is_compiled:
+            moved = np.empty_like(weights)
+            moved[order] = weights[givers]
+            return self.decide_labels(moved)[order[which]]
+        labels = np.empty(len(which), np.int32)
+        self._check(
+            pooling.pool_given(
+                _function(self.rule), self.evidence, self.spoken, weights, order, which, givers, self.panel.n_classes,
+                labels,
+            )
+        )  # fmt: skip
+        return labels
+
     def worth_of(self, worth: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Decide every example under the weights (n, M), and say what that is worth: labels (n,) and values (n,).
 
@@ -263,10 +281,14 @@ class Replay:
         run = pooling.pool if self.rule.is_compiled else pooling.interpret
         bad = run(_function(self.rule), evidence, spoken, weights, labels, scores)
         if bad >= 0:
-            at = int(np.arange(self.panel.n_examples)[rows][bad])
+            self._check(int(np.arange(self.panel.n_examples)[rows][bad]))
+
+    def _check(self, bad: int) -> None:
+        """Raise SabotageError if a function left no number on an example; -1 is none."""
+        if bad >= 0:
             raise SabotageError(
-                f"{self.rule.name} leaves a score that is no number on example {self.panel.ids[at]} (row {at} of those"
-                f" analysed): it must write all of out, -inf everywhere to abstain"
+                f"{self.rule.name} leaves a score that is no number on example {self.panel.ids[bad]} (row {bad} of"
+                f" those analysed): it must write all of out, -inf everywhere to abstain"
             )
 
     def _chosen(self, rows: slice, weights: np.ndarray) -> np.ndarray:

@@ -83,12 +83,12 @@ def ring_sums(
             for step in range(first, last):
                 givers = np.empty(n, np.int64)
                 pairs.write_givers(step, ring, givers)
-                given = weights[givers]
+                given, own = weights, givers
                 if agent is not None:
-                    moved = reliability.copy()
+                    moved, own = reliability.copy(), np.arange(n)
                     moved[:, agent] = reliability[givers, agent]
                     given = ready.weigh(moved, spoken, order)
-                _add_rows(plan, order, given, which[step < n_donors[which]], givers, class_weights, out)
+                _add_rows(plan, order, given, which[step < n_donors[which]], own, givers, class_weights, out)
             return out
         for begin, end in [(first, last)] if agent is None else [(step, step + 1) for step in range(first, last)]:
             given = weights
@@ -129,15 +129,19 @@ def _add_rows(
     order: np.ndarray,
     weights: np.ndarray,
     which: np.ndarray,
+    whose: np.ndarray,
     givers: np.ndarray,
     class_weights: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Do what `pairs.sum_worth` does, for one step in which nobody gives twice, of rules that decide all examples."""
-    moved = np.empty_like(weights)
-    moved[order] = weights
-    rows = order[which]
-    worth = plan.replay.worth_of(plan.log or plan.top, moved)[1][rows]
+    """Do what `pairs.sum_worth` does, for one step in which nobody gives twice; `whose` weights each position has."""
+    rows, ready = order[which], plan.replay
+    if plan.log or plan.top:
+        moved = np.empty_like(weights)
+        moved[order] = weights[whose]
+        worth = ready.worth_of(plan.log or plan.top, moved)[1][rows]
+    else:
+        worth = (ready.labels_given(weights, order, which, whose) == ready.panel.truth[rows]).astype(float)
     out[0, which] += worth
     out[1, which] += worth**2
     out[2, givers[which]] += class_weights[plan.replay.panel.truth[rows]] * worth
