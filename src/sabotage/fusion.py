@@ -12,6 +12,7 @@ from sabotage.kernels import fusing, pairs, pooling
 from sabotage.learning import Fitted, is_learned, load_fitted, parse_learned
 from sabotage.panel import Panel
 from sabotage.rules import Rule, default_rule, find_rule, require
+from sabotage.trying import explain
 
 CLIP = 1e-6  # log scores are taken of max(p, CLIP)
 TEMPERATURE = 1.0  # of softmax_gate
@@ -227,6 +228,8 @@ class Replay:
         if worth > 0:
             return decision.labels, decision.hits(truth, worth).astype(float)
         assert decision.scores is not None  # asked for
+        if worth == pairs.SHARE and decision.scores.min() < 0:
+            raise SabotageError(f"log_likelihood needs scores that are not negative: {self.rule.name} gives others")
         parts = log_parts(worth, decision.scores, truth)
         parts[decision.labels < 0] = np.log(pairs.LOG_CLIP)
         return decision.labels, parts
@@ -264,10 +267,8 @@ class Replay:
         bad = run(_function(self.rule), evidence, spoken, weights, labels, scores)
         if bad >= 0:
             at = int(np.arange(self.panel.n_examples)[rows][bad])
-            raise SabotageError(
-                f"{self.rule.name} leaves a score that is no number on example {self.panel.ids[at]} (row {at} of those"
-                f" analysed): it must write all of out, -inf everywhere to abstain"
-            )
+            where = f"example {self.panel.ids[at]} (row {at} of those analysed)"
+            raise explain(self.rule, evidence[bad], weights[bad], spoken[bad] >= 0, scores[bad], where)
 
     def _chosen(self, rows: slice, weights: np.ndarray) -> np.ndarray:
         """Which classes hold the largest weight, for rules that select an agent: ndarray of shape (k, C), bool."""
