@@ -22,7 +22,7 @@ from sabotage.remarks import note_permutation
 from sabotage.sampling import proves_still
 from sabotage.trials import make_trial
 
-some = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SCHEMES = [("joint", None), ("independent", None), ("single", "agent1")]
 
 
@@ -174,10 +174,10 @@ def test_threads_batches_and_python_make_no_difference(
     panel = make_panel(60, 3, 4, 2, missing=0.2, no_reliability=0.1, steps=6)
     options = {"statistic": statistic, "scheme": scheme, "agent": agent, "derangement": derangement, "seed": 11}
     ready = replay(panel, COPIES["weighted_mean"])
-    results = [permute(ready, n_permutations=140, threads=threads, **options) for threads in (1, 2, 7)]
+    results = [permute(ready, n_permutations=80, threads=threads, **options) for threads in (1, 2, 7)]
     monkeypatch.setattr(module, "DONORS", 60 * 3 * 5)
-    results.append(permute(ready, n_permutations=140, threads=2, engine="numba", **options))
-    results.append(permute(replay(panel, interpreted(ready.rule)), n_permutations=140, **options))
+    results.append(permute(ready, n_permutations=80, threads=2, engine="numba", **options))
+    results.append(permute(replay(panel, interpreted(ready.rule)), n_permutations=80, **options))
     assert len({found.broken.tobytes() for found in results}) == 1
     assert len({(found.p_value, found.flip_rate) for found in results}) == 1
     assert len({found.moments for found in results}) == 1
