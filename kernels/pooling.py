@@ -125,22 +125,40 @@ def signature() -> Any:
 
 
 @cache
-def compiled(rule: Rule, is_ours: bool = True) -> Any:
+def compiled(rule: Rule, is_ours: bool, /) -> Any:
     """Compile a rule to a function that `pool` takes as an argument; ours are cached on disk.
 
     With the rule as an argument of one type the loop is compiled, and cached, once for all rules. The call by pointer
     costs 20 ns an example beside 95 for the highest of three agents' seven scores written into the loop. A rule that is
-    not ours has its indices checked, for outside an array it would write into anything, and is compiled in each
-    process, for numba does not see when a function that it calls has changed.
+    not ours is compiled in each process, for numba does not see when a function that it calls has changed.
     """
     options: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name != "nogil"}
     if not is_ours:
-        options["boundscheck"] = True
-        return numba.cfunc(signature(), **options)(rule)
+        return numba.cfunc(signature(), **options)(guarded(rule))
     try:
         return numba.cfunc(signature(), cache=True, **options)(rule)
     except RuntimeError:  # nowhere to write, as in `compiling.kernel`
         return numba.cfunc(signature(), **options)(rule)
+
+
+def guarded(rule: Rule) -> Rule:
+    """Compile a rule that is not ours so that it can write to `out` alone, and that all of it is NaN where it raises.
+
+    Its indices are checked, for outside an array it would write into anything. Out of a function that C calls no
+    exception comes: it would be printed, and the loop go on with what happens to stand in `out`.
+    """
+    floats, flags = numba.types.float64, numba.types.boolean
+    given = [(floats, 2), (floats, 1), (flags, 1)]
+    arrays = [numba.types.Array(dtype, n_axes, "C", readonly=True) for dtype, n_axes in given]
+    checked = numba.njit((*arrays, floats[::1]), boundscheck=True, **OPTIONS)(rule)
+
+    def guard(evidence: Floats, weights: Floats, available: Flags, out: Floats) -> None:
+        try:
+            checked(evidence, weights, available, out)
+        except Exception:
+            out[:] = np.nan
+
+    return guard
 
 
 @inlined
@@ -156,10 +174,10 @@ def apply(
     available: Flags,
     out: Floats,
 ) -> int:
-    """Decide example i by a rule under weights[row]: the lowest class of the highest score, or -1; -2 for no number.
+    """Decide example i by a rule under weights[row]: the lowest class of the highest score, -1, or -2 for no number.
 
-    The rule gets copies, `given` (M, K), `heard` (M,) and `available` (M,): views would count references to one array
-    from all threads, which took three times as long on two as on one, and a rule could change them.
+    The rule gets copies, `given` (M, K), `heard` (M,) and `available` (M,): of views all threads would count the
+    references to one array, and a rule could change them.
     """
     n_spoken = 0
     for m in range(len(available)):
@@ -174,7 +192,7 @@ def apply(
         rule(given, heard, available, out)
         top = -np.inf
         for c in range(len(out)):
-            if np.isnan(out[c]):
+            if not out[c] < np.inf:
                 label = -2
                 break
             if out[c] > top:
@@ -187,17 +205,18 @@ def apply(
 def pool(rule: Any, evidence: Floats, spoken: Labels, weights: Floats, decision: Labels, scores: Floats) -> int:
     """Decide every example by a compiled rule: writes `decision` (n,) int32, -1 for no outcome, and `scores` (n, C).
 
-    Returns the first example for which the rule left a score that is no number, having stopped there; -1 if none.
+    Returns the first example for which the rule left a score that is no number, or inf, having stopped there; -1 if
+    none.
     """
     given, heard = np.empty(evidence.shape[1:]), np.empty(spoken.shape[1])
     available, out = np.empty(spoken.shape[1], np.bool_), np.empty(scores.shape[1])
     for i in range(len(spoken)):
         label = apply(rule, evidence, i, spoken, weights, i, given, heard, available, out)
-        if label == -2:
-            return i
         decision[i] = label
         for c in range(len(out)):
-            scores[i, c] = out[c] if label >= 0 else 0.0
+            scores[i, c] = 0.0 if label == -1 else out[c]
+        if label == -2:
+            return i
     return -1
 
 
@@ -215,7 +234,7 @@ def pool_given(
 ) -> int:
     """Decide the positions `which` of an order of examples, each under the weights of its giver, a position too.
 
-    `weights` and `givers` (n,) are by position; writes `decision` (len(which),) and returns as `pool` does.
+    `weights` and `givers` (n,) are by position; writes `decision` (len(which),); returns which one `pool` would.
     """
     given, heard = np.empty(evidence.shape[1:]), np.empty(spoken.shape[1])
     available, out = np.empty(spoken.shape[1], np.bool_), np.empty(n_classes)
@@ -223,19 +242,24 @@ def pool_given(
         i = order[which[k]]
         label = apply(rule, evidence, i, spoken, weights, givers[which[k]], given, heard, available, out)
         if label == -2:
-            return i
+            return k
         decision[k] = label
     return -1
 
 
 def interpret(rule: Rule, evidence: Floats, spoken: Labels, weights: Floats, decision: Labels, scores: Floats) -> int:
     """Do what `pool` does with a rule that is plain Python."""
+    evidence, weights = evidence.view(), weights.view()
+    evidence.flags.writeable = weights.flags.writeable = False
     for i in range(len(spoken)):
         available, out = spoken[i] >= 0, scores[i]
         out[:] = np.nan if available.any() else -np.inf
         if available.any():
-            rule(evidence[i], weights[i], available, out)
-        if np.isnan(out).any():
+            try:
+                rule(evidence[i], weights[i], available, out)
+            except Exception:
+                return i
+        if not (out < np.inf).all():
             return i
         decision[i] = -1 if (out == -np.inf).all() else int(out.argmax())
         if decision[i] < 0:

@@ -17,7 +17,7 @@ from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
 from sabotage.files import sha256
 from sabotage.finding import find
-from sabotage.fusion import CLIP, TEMPERATURE, Decision, recorded, replay
+from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
 from sabotage.headroom import Headroom
 from sabotage.learning import Fitted
 from sabotage.notes import Notes
@@ -182,7 +182,7 @@ class Audit:
 def analyze(
     panel: Panel,
     *,
-    rule: str | Rule | Fitted | None = None,
+    rule: str | Rule | Fitted | Replay | None = None,
     decision: str | None = None,
     threshold: float | str = THRESHOLD,
     top_k: Sequence[int] = TOP_K,
@@ -210,8 +210,8 @@ def analyze(
     Parameters
     ----------
     panel : Panel
-    rule : str, Rule or Fitted, optional
-        The fusion rule to replay; see `sabotage.replay` for the default.
+    rule : str, Rule, Fitted or Replay, optional
+        The fusion rule to replay, or a replay of it; see `sabotage.replay` for the default.
     decision : {"recorded", "replayed"}, optional
         Whose decisions are audited; the recorded ones where the panel has them.
     threshold : float or str
@@ -261,7 +261,9 @@ engine, progress
     note_replay(ready, notes)
     scores = score_decision(panel, decided, ready.decision, ks, notes)
     unknown_pivotal = n_pivotal_unknown(roles)
-    if unknown_pivotal:
+    if ready.rule.combine == "call":
+        notes.add(f"pivotal flags are null: what {ready.rule.name} decides without an agent is not known")
+    elif unknown_pivotal:
         notes.add(
             f"on {unknown_pivotal:,} examples the recorded decision is not what {ready.rule.name} replays: their"
             f" pivotal flags are null and not counted"
@@ -376,7 +378,7 @@ def score_decision(
         shares = {k: float((decided.truth_rank < k).mean()) for k in within}
         covered = {str(k): shares.get(k) for k in top_k}
     else:
-        notes.add("the recorded decision has no class scores: its top_k is null")
+        notes.add(f"the {decided.source} decision has no class scores: its top_k is null")
     frequent = np.sort(np.bincount(panel.truth, minlength=panel.n_classes))[::-1].cumsum() / n
     right = decided.labels == panel.truth
     n_tied = lost = won = agreement = None
@@ -390,7 +392,7 @@ def score_decision(
                 f" if all were lost and {won:.4f} if all were won"
             )
     else:
-        notes.add("ties are not known of a recorded decision: n_tied and the accuracies around it are null")
+        notes.add(f"ties are not known of a {decided.source} decision without scores: n_tied and the accuracies around it are null")
     if panel.fused_label is not None:
         there = panel.fused_label >= 0
         if there.any():

@@ -11,6 +11,7 @@ from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, rank_of
 from sabotage.labels import whole
 from sabotage.panel import Panel
 from sabotage.rules import Rule
+from sabotage.trying import one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +36,11 @@ class CalledReplay(Replay):
         panel, name = self.panel, self.rule.name
         q = weights.copy()  # what a callable does to its argument is its own affair
         try:
-            answer = self.call(q)
+            answer = _array(self.call(q))
         except SabotageError:
             raise
         except Exception as error:
-            raise SabotageError(f"{name} raised {type(error).__name__}: {error}") from error
-        answer = np.asarray(answer)
+            raise SabotageError(f"{name} raised {one_line(error)}") from error
         if answer.shape[:1] != (panel.n_examples,) or answer.ndim > 2:
             raise SabotageError(
                 f"{name} must return {panel.n_examples} labels, or scores of shape"
@@ -54,6 +54,8 @@ class CalledReplay(Replay):
                 f" {answer.shape}"
             )
         scores = answer.astype(np.float64)
+        if (scores == np.inf).any():
+            raise SabotageError(f"{name} gives infinite scores: -inf for all classes, or a row of NaN, abstains")
         none = np.isnan(scores).any(axis=1) | (scores == -np.inf).all(axis=1)
         scores[none] = 0.0
         labels = np.where(none, -1, scores.argmax(axis=1)).astype(np.int32)
@@ -80,23 +82,33 @@ class CalledReplay(Replay):
 
     def _codes(self, answer: np.ndarray) -> np.ndarray:
         """Return labels as indices into the classes, -1 for none."""
+        import pandas as pd
+
         position = {str(label): at for at, label in enumerate(self.panel.classes)}
-        texts = [_NONE if _is_none(value) else str(whole(value)) for value in answer.tolist()]
+        none = pd.isna(answer)
+        none[~none] = answer[~none] == ""
+        texts = [_text(value) for value in answer[~none].tolist()]
         values, inverse = np.unique(texts, return_inverse=True)
-        strange = [str(value) for value in values if str(value) not in position and value != _NONE]
+        strange = [value for value in values.tolist() if value not in position]
         if strange:
             raise SabotageError(
                 f"{self.rule.name} decided for {listed(strange, 4)}: its labels must be of the classes,"
                 f" {listed(self.panel.classes)}"
             )
-        return np.array([position.get(str(value), -1) for value in values], np.int32)[inverse]
+        codes = np.full(len(answer), -1, np.int32)
+        codes[~none] = np.array([position[value] for value in values.tolist()], np.int32)[inverse]
+        return codes
 
 
-_NONE = "\0"
+def _array(answer: Any) -> np.ndarray:
+    """Return scores as they are, (n, C), and labels as an array of objects, (n,), lest a NaN among texts become one."""
+    found = np.asarray(answer)
+    return found if found.ndim != 1 else np.asarray(answer, object)
 
 
-def _is_none(value: object) -> bool:
-    return value is None or value == "" or value != value
+def _text(value: Any) -> str:
+    """Return how a label is spelled: of a number that is whole, without a point."""
+    return str(whole(float(value))) if isinstance(value, float | np.floating) and np.isfinite(value) else str(value)
 
 
 def replay_callable(
@@ -134,8 +146,23 @@ def replay_callable(
     clean = ready.decision.labels
     if not np.array_equal(ready.decide_labels(ready.weights), clean):
         raise SabotageError(f"{name} answers differently when asked again: a fusion under test must not draw at random")
-    moved = ready.weights.copy()
-    half = np.arange(len(moved)) % 2 == 0
-    moved[half] = moved[half][::-1]
-    rowwise = np.array_equal(ready.decide_labels(moved)[~half], clean[~half])
+    rowwise = _is_rowwise(ready, clean)
     return CalledReplay(panel, rule, CLIP, TEMPERATURE, evidence, panel.labels, call=call, rowwise=rowwise)
+
+
+def _is_rowwise(ready: CalledReplay, clean: np.ndarray) -> bool:
+    """Whether examples are decided as in `clean` (n,) when every second one gets other reliabilities, then the rest.
+
+    Those are the highest that an agent has anywhere, or the lowest, the other for the agent beside it: what is brought
+    to one scale over all examples would not notice if values were only exchanged. Where there is none, none is given.
+    """
+    n, n_agents = ready.weights.shape
+    low = np.fmin.reduce(ready.weights, axis=0, initial=np.inf)
+    high = np.fmax.reduce(ready.weights, axis=0, initial=-np.inf)
+    for turn in (0, 1):
+        moved, there = ready.weights.copy(), np.arange(n) % 2 == turn
+        given = np.where(np.arange(n_agents) % 2 == turn, high, low)
+        moved[there] = np.where(np.isnan(moved[there]), np.nan, given)
+        if not np.array_equal(ready.decide_labels(moved)[~there], clean[~there]):
+            return False
+    return True

@@ -80,12 +80,8 @@ def make_contenders(
         elif rule == RECORDED:
             found.append(Contender(RECORDED, recorded(panel), None, panel))
         elif isinstance(rule, Replay):
-            if rule.panel.n_examples != panel.n_examples:
-                raise SabotageError(
-                    f"{rule.rule.name} was made ready for {rule.panel.n_examples:,} examples: the panel has"
-                    f" {panel.n_examples:,}"
-                )
-            found.append(Contender(rule.rule.name, rule.decision, rule, panel))
+            ready = replay(panel, rule)
+            found.append(Contender(ready.rule.name, ready.decision, ready, panel))
         else:
             taught = teaching.fit(panel, rule, clip)
             ready = replay(panel, taught, clip=clip, temperature=temperature)

@@ -2,24 +2,18 @@
 
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
-
 from sabotage.errors import SabotageError, listed, printable, unknown
 from sabotage.rules import EVIDENCE, RULES, Rule
+from sabotage.trying import compare_with_compiled, one_line, place, try_out
 
 OWN: dict[str, Rule] = {}  # by name: what @fusion_rule has met in this process
-SHAPES = ((1, 2), (2, 3), (3, 7))  # agents and classes of the examples on which a rule is tried
 WEIGHTS = ("confidence", "equal", "reliability")
-ARGUMENTS = ("evidence", "weights", "available", "out")
-
-TELLING = re.compile(r"Unknown|No implementation|Untyped|Use of|Cannot|Invalid|.*not support")  # of numba's lines
 
 Function = Callable[..., Any]
 
@@ -47,7 +41,8 @@ def fusion_rule(
 
     The function takes the evidence of one example, ndarray of shape (M, C), the weights (M,), who is available, bool
     (M,), and writes one score a class into its last argument (C,), -inf for all to abstain. A silent agent weighs 0,
-    and its row of evidence means nothing. It is tried on small random examples, then compiled by numba.
+    and its row of evidence, of scores NaN, means nothing. It is tried on small random examples, then compiled by numba
+    with its indices checked; those of an `@numba.njit` function that it calls are not.
 
     Parameters
     ----------
@@ -108,9 +103,10 @@ def make_rule(
         raise unknown("weights", weights, WEIGHTS)
     if distribution not in (None, "share", "softmax"):
         raise SabotageError(f'distribution must be "share", "softmax" or None: found {distribution!r}')
-    try_out(function, name)
+    function = getattr(function, "py_func", function)  # of one that is compiled already, what it was made from
+    try_out(function, name, evidence)
     if not interpret:
-        compare_with_compiled(function, name)
+        compare_with_compiled(function, name, evidence)
     lines = (inspect.getdoc(function) or "").splitlines()
     formula = lines[0] if lines else f"{name}, a function of one example"
     return Rule(
@@ -147,7 +143,7 @@ def load_rule(name: str, interpret: bool = False) -> Rule:
     except SabotageError:
         raise
     except (Exception, SystemExit) as error:
-        raise SabotageError(f"{path} cannot be run: {_one_line(error)}{_place(error, path)}") from None
+        raise SabotageError(f"{path} cannot be run: {one_line(error)}{place(error, path)}") from None
     finally:
         sys.dont_write_bytecode = written
         OWN.clear()
@@ -160,127 +156,3 @@ def load_rule(name: str, interpret: bool = False) -> Rule:
         there = [key for key, value in vars(module).items() if isinstance(value, Rule) or inspect.isfunction(value)]
         raise SabotageError(f"{path} has no function {function_name!r}: it has {listed(there)}")
     return make_rule(found, shown, interpret=interpret)
-
-
-def examples(seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return small examples, (evidence, weights, available): everybody there, one missing, all the same."""
-    random = np.random.default_rng(seed)
-    found = []
-    for n_agents, n_classes in SHAPES:
-        for missing in range(min(n_agents, 2)):
-            evidence = random.dirichlet(np.ones(n_classes), n_agents)
-            weights, available = random.random(n_agents), np.ones(n_agents, bool)
-            available[:missing] = False
-            found.append((evidence, np.where(available, weights, 0.0), available))
-        found.append((np.full((n_agents, n_classes), 1 / n_classes), np.ones(n_agents), np.ones(n_agents, bool)))
-    return found
-
-
-def try_out(function: Function, name: str) -> None:
-    """Run a function, as plain Python, on small examples; raise SabotageError where it does not keep its promise."""
-    try:
-        inspect.signature(function).bind(*ARGUMENTS)
-    except (TypeError, ValueError):
-        raise SabotageError(f"{name} must take four arguments, {listed(ARGUMENTS)}: {_signature(function)}") from None
-    for evidence, weights, available in examples():
-        given = evidence.copy(), weights.copy(), available.copy()
-        shape = f"{evidence.shape[0]} agents and {evidence.shape[1]} classes"
-        answers = []
-        for _ in range(2):
-            out = np.full(evidence.shape[1], np.nan)
-            try:
-                function(evidence, weights, available, out)
-            except Exception as error:
-                where = _place(error, inspect.getsourcefile(function) or "")
-                raise SabotageError(f"{name} fails on an example of {shape}: {_one_line(error)}{where}") from None
-            answers.append(out)
-        for argument, now, before in zip(ARGUMENTS, (evidence, weights, available), given, strict=False):
-            if not np.array_equal(now, before):
-                raise SabotageError(f"{name} changes its argument {argument}: it must leave all but out alone")
-        check_scores(answers[0], name, shape)
-        if not np.array_equal(answers[0], answers[1]):
-            raise SabotageError(f"{name} gives two answers to one example: a rule must not draw at random")
-
-
-def check_scores(out: np.ndarray, name: str, where: str) -> None:
-    """Raise SabotageError unless scores (C,) are finite, or all -inf."""
-    if np.isfinite(out).all() or (out == -np.inf).all():
-        return
-    if np.isnan(out).any():
-        c = int(np.flatnonzero(np.isnan(out))[0])
-        raise SabotageError(
-            f"{name} leaves the score of class {c} without a number on an example of {where}: it must write all of"
-            f" out (-inf everywhere to abstain)"
-        )
-    raise SabotageError(f"{name} gives infinite scores on an example of {where}; -inf for all classes abstains")
-
-
-def compare_with_compiled(function: Function, name: str) -> None:
-    """Compile a function and run it on the same examples; raise SabotageError, with the line, where that fails."""
-    from numba.core.errors import NumbaError
-
-    from sabotage.kernels import pooling
-
-    try:
-        compiled = pooling.compiled(function, is_ours=False)
-    except NumbaError as error:
-        raise SabotageError(
-            f"numba cannot compile {name}: {_reason(str(error))}{_numba_place(str(error), function)}; --interpret (in"
-            f" Python interpret=True) runs it as it is, slower"
-        ) from None
-    except Exception as error:
-        raise SabotageError(f"numba cannot compile {name}: {_one_line(error)}; --interpret runs it as it is") from None
-    for evidence, weights, available in examples():
-        plain, fast = np.full((2, evidence.shape[1]), np.nan)
-        function(evidence, weights, available, plain)
-        labels, scores = np.empty(1, np.int32), fast[None].copy()
-        spoken = np.where(available, 0, -1).astype(np.int32)[None]
-        pooling.pool(compiled, evidence[None], spoken, weights[None], labels, scores)
-        abstains = (plain == -np.inf).all()
-        if (labels[0] < 0) != abstains or not (abstains or np.allclose(scores[0], plain, rtol=1e-9, atol=1e-12)):
-            raise SabotageError(
-                f"{name} compiled by numba gives other scores than in Python, {scores[0]} and {plain} on an example:"
-                f" --interpret (in Python interpret=True) runs it as it is"
-            )
-
-
-def _signature(function: Function) -> str:
-    try:
-        return f"found {inspect.signature(function)}"
-    except (TypeError, ValueError):
-        return "found none that can be read"
-
-
-def _one_line(error: BaseException) -> str:
-    text = printable(" ".join(str(error).split()))[:200]
-    return f"{type(error).__name__}{': ' if text else ''}{text}"
-
-
-def _place(error: BaseException, path: str) -> str:
-    """Return ' (file.py, line 3: the line)' of the innermost place in a file, or of a syntax error."""
-    import traceback
-
-    if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f" ({Path(path).name}, line {error.lineno}: {printable((error.text or '').strip())})"
-    inside = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f" ({Path(path).name}, line {inside[-1].lineno}: {printable(inside[-1].line or '')})" if inside else ""
-
-
-def _reason(text: str) -> str:
-    """Return the sentence of a numba error that says why."""
-    lines = [line.strip(" -") for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if TELLING.match(line)]
-    return printable(" ".join((telling or lines)[:1]))[:200]
-
-
-def _numba_place(text: str, function: Function) -> str:
-    """Return ' (file.py, line 3: the line)' of what numba could not compile."""
-    found = re.findall(r'File "([^"]+)", line (\d+)', text)
-    if not found:
-        return ""
-    file, line = found[-1][0], int(found[-1][1])
-    import linecache
-
-    source = inspect.getsourcefile(function) or file
-    code = linecache.getline(source, line).strip() if Path(source).name == Path(file).name else ""
-    return f" ({Path(file).name}, line {line}{': ' + printable(code) if code else ''})"

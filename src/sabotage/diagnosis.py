@@ -99,7 +99,7 @@ class Diagnosis:
 def diagnose(
     panel: Panel,
     *,
-    rules: Sequence[str | Rule | Fitted] = (),
+    rules: Sequence[str | Rule | Fitted | Replay] = (),
     statistics: Sequence[str] = ("balanced_accuracy",),
     scheme: str = "joint",
     within: Sequence[str] = (),
@@ -125,7 +125,7 @@ def diagnose(
     Parameters
     ----------
     panel : Panel
-    rules : sequence of str, Rule or Fitted
+    rules : sequence of str, Rule, Fitted or Replay
     statistics : sequence of str
         Every combination is tested; the default rule where none is named.
     scheme, within, within_difficulty, derangement, per_seed, delta, n_permutations, seed, exact, threads, engine, \

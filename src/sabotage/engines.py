@@ -228,6 +228,12 @@ class NumbaEngine(Engine):
 class RowsEngine(NumbaEngine):
     """The same for rules that are functions or callables: all examples of one replicate after the other."""
 
+    def batches(self, replicates: int, together: int = 1) -> list[slice]:
+        """Cut cohorts into calls that return soon: of one replicate where Python decides."""
+        if self.plan.replay.is_slow:
+            return [slice(at, at + 1) for at in range(replicates)]
+        return super().batches(replicates, together)
+
     def _count(self, weights: np.ndarray, donors: np.ndarray, counts: np.ndarray) -> None:
         plan = self.plan
         n_classes, which = plan.replay.panel.n_classes, plan.swept

@@ -12,6 +12,7 @@ from sabotage.kernels import fusing, pairs, pooling
 from sabotage.learning import Fitted, is_learned, load_fitted, parse_learned
 from sabotage.panel import Panel
 from sabotage.rules import Rule, default_rule, find_rule, require
+from sabotage.trying import explain
 
 CLIP = 1e-6  # log scores are taken of max(p, CLIP)
 TEMPERATURE = 1.0  # of softmax_gate
@@ -223,13 +224,12 @@ class Replay:
             moved = np.empty_like(weights)
             moved[order] = weights[givers]
             return self.decide_labels(moved)[order[which]]
-        labels = np.empty(len(which), np.int32)
-        self._check(
-            pooling.pool_given(
-                _function(self.rule), self.evidence, self.spoken, weights, order, which, givers, self.panel.n_classes,
-                labels,
-            )
-        )  # fmt: skip
+        labels, n_classes = np.empty(len(which), np.int32), self.panel.n_classes
+        bad = pooling.pool_given(
+            _function(self.rule), self.evidence, self.spoken, weights, order, which, givers, n_classes, labels
+        )
+        if bad >= 0:
+            self.labels_of(order[which[[bad]]], weights[givers[which[[bad]]]])  # alone, so that it can say why
         return labels
 
     def worth_of(self, worth: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -245,6 +245,8 @@ class Replay:
         if worth > 0:
             return decision.labels, decision.hits(truth, worth).astype(float)
         assert decision.scores is not None  # asked for
+        if worth == pairs.SHARE and decision.scores.min() < 0:
+            raise SabotageError(f"log_likelihood needs scores that are not negative: {self.rule.name} gives others")
         parts = log_parts(worth, decision.scores, truth)
         parts[decision.labels < 0] = np.log(pairs.LOG_CLIP)
         return decision.labels, parts
@@ -281,15 +283,9 @@ class Replay:
         run = pooling.pool if self.rule.is_compiled else pooling.interpret
         bad = run(_function(self.rule), evidence, spoken, weights, labels, scores)
         if bad >= 0:
-            self._check(int(np.arange(self.panel.n_examples)[rows][bad]))
-
-    def _check(self, bad: int) -> None:
-        """Raise SabotageError if a function left no number on an example; -1 is none."""
-        if bad >= 0:
-            raise SabotageError(
-                f"{self.rule.name} leaves a score that is no number on example {self.panel.ids[bad]} (row {bad} of"
-                f" those analysed): it must write all of out, -inf everywhere to abstain"
-            )
+            at = int(np.arange(self.panel.n_examples)[rows][bad])
+            where = f"example {self.panel.ids[at]} (row {at} of those analysed)"
+            raise explain(self.rule, evidence[bad], weights[bad], spoken[bad] >= 0, scores[bad], where)
 
     def _chosen(self, rows: slice, weights: np.ndarray) -> np.ndarray:
         """Which classes hold the largest weight, for rules that select an agent: ndarray of shape (k, C), bool."""
@@ -302,17 +298,22 @@ class Replay:
 
 
 def replay(
-    panel: Panel, rule: str | Rule | Fitted | None = None, *, clip: float = CLIP, temperature: float = TEMPERATURE
+    panel: Panel,
+    rule: "str | Rule | Fitted | Replay | None" = None,
+    *,
+    clip: float = CLIP,
+    temperature: float = TEMPERATURE,
 ) -> Replay:
     """Make a fusion rule ready for a panel.
 
     Parameters
     ----------
     panel : Panel
-    rule : str, Rule or Fitted, optional
+    rule : str, Rule, Fitted or Replay, optional
         A name of `sabotage rules`, a rule of one's own ("file.py:function", or what `fusion_rule` returns), or a
         learned rule that was fitted (`fit`, `cross_fit`, or the JSON file of one). Where None, `weighted_mean` if every
-        agent has class scores, else `weighted_confidence_sum` for candidate lists, else `weighted_vote`.
+        agent has class scores, else `weighted_confidence_sum` for candidate lists, else `weighted_vote`. A replay is
+        returned as it is.
     clip : float
         Below it class scores are clipped before the logarithm (`product`, `log_pool`).
     temperature : float
@@ -325,6 +326,13 @@ def replay(
     """
     from sabotage.fitted import replay_fitted
 
+    if isinstance(rule, Replay):
+        if rule.panel.n_examples != panel.n_examples:
+            raise SabotageError(
+                f"{rule.rule.name} was made ready for {rule.panel.n_examples:,} examples: the panel has"
+                f" {panel.n_examples:,}"
+            )
+        return rule
     chosen = default_rule(panel) if rule is None else resolve(rule)
     if not 0 < clip < 1:
         raise SabotageError(f"clip must lie in (0, 1): found {clip}")
@@ -343,6 +351,8 @@ def replay(
 def resolve(rule: str | Rule | Fitted) -> Rule | Fitted:
     """Return what a name stands for; raises SabotageError for an unknown one, and for a learned rule without a fit."""
     if not isinstance(rule, str):
+        if not isinstance(rule, Rule | Fitted):
+            raise SabotageError(f"a rule, or the name of one, is needed: found a {type(rule).__name__}")
         return rule
     if rule.endswith(".json"):
         return load_fitted(rule)

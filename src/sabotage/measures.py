@@ -127,11 +127,14 @@ def log_kind(ready: Replay) -> int:
     rule = ready.rule
     if rule.distribution is None:
         raise SabotageError(f"log_likelihood needs scores that make a distribution: {rule.name} has none")
+    if ready.decision.truth_rank is None:
+        raise SabotageError(f"log_likelihood needs scores: {rule.name} gives labels alone")
     if rule.distribution == "softmax":
         return pairs.SOFTMAX
     if ready.kind in (fusing.POOL, fusing.CALL):
         scores = ready.decide(ready.weights, keep_scores=True).scores
-        if scores is None or scores.min() < 0:
+        assert scores is not None  # asked for
+        if scores.min() < 0:
             raise SabotageError(f"log_likelihood needs scores that are not negative: {ready.rule.name} gives others")
         return pairs.SHARE
     lowest = (np.fmin.reduce(ready.evidence[rows], axis=None, initial=0.0) for rows in ready.panel.chunks())

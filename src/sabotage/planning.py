@@ -145,7 +145,7 @@ def make_plan(
     order = np.argsort(block * (n_classes + 1) + rank, kind="stable")
     sizes = np.bincount(block)
     starts = np.r_[0, np.cumsum(sizes)]
-    alone = sizes == 1  # a block of one cannot change
+    alone = (sizes == 1) & replay.is_rowwise  # a block of one cannot change
     is_contested &= ~alone[block]
     is_check = (outcome >= pruning.OPEN) & ~alone[block]
     contested = np.bincount(block, is_contested).astype(np.int64)

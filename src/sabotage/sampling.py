@@ -81,6 +81,7 @@ def ring_sums(
         out, last = np.zeros((3, n)), min(first + AT_ONCE, n_steps)
         if by_rows:
             for step in range(first, last):
+                pause()
                 givers = np.empty(n, np.int64)
                 pairs.write_givers(step, ring, givers)
                 given, own = weights, givers
