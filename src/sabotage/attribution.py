@@ -11,6 +11,7 @@ from sabotage.contrasts import Weighting, contrast, weigh_examples
 from sabotage.errors import SabotageError, unknown
 from sabotage.fusion import Replay, as_replay
 from sabotage.interrupts import Stop, interruptible
+from sabotage.kernels import fusing
 from sabotage.measures import Measure, make_measure
 from sabotage.panel import Panel, chunks
 from sabotage.permutation import Progress
@@ -85,6 +86,8 @@ def attribute(
             f" {n_orders}, {seed} and {threads}"
         )
     measures, reasons = _measures(names, ready)
+    if ready.kind == fusing.CALL:
+        raise SabotageError(f"{ready.rule.name} is a callable: what it decides without some agents is not known")
     if ready.is_linear and ready.overflow is not None:
         raise SabotageError(ready.overflow)
     is_exact = panel.n_agents <= MOST_EXACT

@@ -392,7 +392,9 @@ def score_decision(
                 f" if all were lost and {won:.4f} if all were won"
             )
     else:
-        notes.add(f"ties are not known of a {decided.source} decision without scores: n_tied and the accuracies around it are null")
+        notes.add(
+            f"ties are not known of a {decided.source} decision without scores: n_tied and the accuracies around it are null"
+        )
     if panel.fused_label is not None:
         there = panel.fused_label >= 0
         if there.any():
