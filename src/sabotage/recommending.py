@@ -34,7 +34,7 @@ def _gain(comparison: "Comparison", best: "Entry") -> str:
     gained = f"{points(own.difference)} more than {difference.reference} [{100 * span[0]:.1f}, {100 * span[1]:.1f}]"
     if span[0] > 0:
         p = difference.p_adjusted
-        tested = "" if p is None else f", p {p_text(p)} for its accuracy after adjusting for all"
+        tested = "" if p is None else f", Holm-adjusted p {p_text(p)} for accuracy"
         return f"{start}, {level}, {gained}{tested}."
     return f"{start}, {level}, {gained}: an interval that holds 0 shows no gain."
 
