@@ -242,7 +242,8 @@ def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
     what_ifs = {kind: settings.pop(kind) for kind in ("drop", "veto", "cap")}
     settings["temperature"], what_ifs["temperature"] = settings["temperature"]
     settings["n_resamples"] = settings.pop("resamples")
-    rules = [own_rule(name, interpret) for name in settings.pop("rules")]
+    loaded = {name: own_rule(name, interpret) for name in (*settings["rules"], settings["against"])}  # each file once
+    rules, settings["against"] = [loaded[name] for name in settings.pop("rules")], loaded[settings["against"]]
     panel = read(file, settings["within"], table)
     format = "json" if as_json else format
     if format == "text":

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
 
 from sabotage.comparison import Comparison, Entry, flat
+from sabotage.errors import unknown
 from sabotage.measures import in_words
 from sabotage.saying import p_text
 
@@ -13,7 +14,12 @@ FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
 
 
 def render(comparison: Comparison, format: str) -> str:
-    """Return a comparison as "csv" (all numbers), "latex" or "markdown" (what goes into a paper)."""
+    """Return a comparison as "csv" (all numbers), "latex" or "markdown" (what goes into a paper).
+
+    Raises SabotageError for another format.
+    """
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
     return FORMATS[format](full_table(comparison) if format == "csv" else paper_table(comparison))
 
 
@@ -26,17 +32,24 @@ def full_table(comparison: Comparison) -> Table:
 
 def paper_table(comparison: Comparison) -> Table:
     """Return the statistic, the difference, and what stands beside them; bold where the difference stands."""
-    what = in_words(comparison.statistic)
-    headings = ("rule", what, "difference", "p", "log loss", "ECE", "saboteurs", "pivotal", "captured", "gap")
+    others, ks = _others(comparison), list(comparison.entries[0].quality.top_k)
+    headings = (
+        "rule", in_words(comparison.statistic), "difference", "p", *map(_heading, others), *(f"top-{k}" for k in ks),
+        "log loss", "ECE", "saboteurs", "pivotal", "captured", "gap",
+    )  # fmt: skip
     rows = []
     for entry in comparison.entries:
         own, difference = score_cell(comparison, entry), difference_cell(comparison, entry)
-        rows.append((Cell(entry.name, entry.name), own, difference, p_cell(entry), *_rest(entry)))
+        beside = [_number(entry.values[name].value) for name in others]
+        beside += [_number(entry.quality.top_k[k]) for k in ks]
+        rows.append((Cell(entry.name, entry.name), own, difference, p_cell(entry), *beside, *_rest(entry)))
+    over = f"{comparison.n_clusters:,} {'examples' if _is_plain(comparison) else 'clusters'}"
+    spans = f"with 95 % intervals of a paired bootstrap over {over}, {comparison.settings['n_resamples']:,} resamples"
+    if not any(entry.values[comparison.statistic].interval for entry in comparison.entries):
+        spans = f"without intervals, for which {over} are too few"
     notes = [
-        f"Differences to {comparison.reference} (an intervention: to its rule) with 95 % intervals of a paired"
-        f" bootstrap over {comparison.n_clusters:,} {'examples' if _is_plain(comparison) else 'clusters'},"
-        f" {comparison.settings['n_resamples']:,} resamples; p of accuracy, adjusted by Holm; bold: the interval leaves"
-        f" out 0 and p is at most .05.",
+        f"Differences to {comparison.reference} (an intervention: to its rule) {spans}; p of accuracy, adjusted by"
+        f" Holm; bold: the interval leaves out 0 and p is at most .05.",
         "Saboteurs: wrong decisions with one; pivotal: with one without whom they would be right. Captured: share of"
         " the way from the reference to an oracle. Gap: what shuffling reliability costs.",
     ]
@@ -98,9 +111,10 @@ def print_comparison(comparison: Comparison) -> None:
     ks = list(comparison.entries[0].quality.top_k)[:2]
     show((in_words(comparison.statistic), "difference", "p adj."), lambda entry: _standing(comparison, entry))
     out.print(f"difference to {safe(comparison.reference)}, of an intervention to its rule; 95 % intervals")
+    others = _others(comparison)
     show(
-        ("accuracy", "macro-F1", *(f"top-{k}" for k in ks), "log loss", "ECE"),
-        lambda entry: _scores(entry, ks),
+        (*map(_heading, others), *(f"top-{k}" for k in ks), "log loss", "ECE"),
+        lambda entry: _scores(entry, others, ks),
     )
     show(("saboteurs", "pivotal", "captured", "gap"), _sabotage)
     out.print(
@@ -144,9 +158,18 @@ def _standing(comparison: Comparison, entry: Entry) -> list[str]:
     return [*cells, brief(own.difference, own.difference_interval, "+"), p_cell(entry).text]
 
 
-def _scores(entry: Entry, ks: Sequence[str]) -> list[str]:
+def _heading(name: str) -> str:
+    return "macro-F1" if name == "macro_f1" else in_words(name)
+
+
+def _others(comparison: Comparison) -> list[str]:
+    """Return the statistics beside the one that is compared."""
+    return [name for name in comparison.entries[0].values if name != comparison.statistic]
+
+
+def _scores(entry: Entry, others: Sequence[str], ks: Sequence[str]) -> list[str]:
     quality = entry.quality
-    cells = [_number(entry.values[name].value) for name in ("accuracy", "macro_f1")]
+    cells = [_number(entry.values[name].value) for name in others]
     cells += [_number(quality.top_k[k]) for k in ks]
     return [cell.text for cell in (*cells, _number(quality.log_loss), _number(quality.ece))]
 
@@ -157,7 +180,7 @@ def _sabotage(entry: Entry) -> list[str]:
     return [
         _count(quality.n_with_saboteur).text,
         _count(quality.n_with_pivotal).text,
-        NONE if captured is None else f"{captured:.2f}",
+        NONE if captured is None else f"{round(captured, 2) + 0.0:.2f}",
         NONE if entry.gap is None else brief(entry.gap.gap, entry.gap.interval, "+"),
     ]
 

@@ -83,7 +83,8 @@ def rounded(value: float, error: float | None, signed: bool = False) -> str:
 
 def brief(value: float, interval: tuple[float, float] | None, sign: str = "") -> str:
     """Write a number and its interval with three decimals, as columns of a terminal have room for."""
-    return f"{value:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
+    numbers = [f"{round(one, 3) + 0.0:{sign}.3f}" for one in (value, *(interval or ()))]  # a zero loses its minus
+    return numbers[0] + (f" [{numbers[1]}, {numbers[2]}]" if interval else "")
 
 
 def span(value: float, interval: tuple[float, float] | None, signed: bool = False) -> str:

@@ -393,7 +393,8 @@ def score_decision(
             )
     else:
         notes.add(
-            f"ties are not known of a {decided.source} decision without scores: n_tied and the accuracies around it are null"
+            f"ties are not known of a {decided.source} decision without scores: n_tied and the accuracies around it are"
+            f" null"
         )
     if panel.fused_label is not None:
         there = panel.fused_label >= 0

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sabotage import scoring
-from sabotage.contenders import BEST_AGENT, RECORDED, Contender, default_rules, make_contenders
+from sabotage.contenders import BEST_AGENT, RECORDED, Contender, default_rules, make_contenders, place_of
 from sabotage.contests import rank_rules
 from sabotage.contrasts import weigh_examples
 from sabotage.differences import Difference, measure_differences, oracle_hits
-from sabotage.errors import SabotageError, listed, unknown
+from sabotage.errors import SabotageError, listed, printable, unknown
 from sabotage.fusion import CLIP, TEMPERATURE, Replay
 from sabotage.intervals import FEWEST_CLUSTERS, clusters
 from sabotage.interventions import Intervention
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 N_RESAMPLES = 1000
 N_PERMUTATIONS = 200
+DECIMALS = 12  # to which rules are equal: what differs by less differs in rounding
 DESCENDING = (*STATISTICS, "difference", "gap", "captured")
 ASCENDING = ("log_loss", "ece", "saboteurs", "pivotal", "rank", "name")
 
@@ -64,7 +66,9 @@ class Entry:
     mean_rank : float or None
         Over folds or groups, 1 the best.
     gap : Gap or None
-        None where the rule takes no reliability, or none was asked for.
+        None where the rule takes no reliability, or none was asked for, and for interventions.
+    changed_from : str or None
+        Of an intervention, the rule without it.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Entry:
     difference: Difference | None
     mean_rank: float | None
     gap: Gap | None
+    changed_from: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,10 +165,10 @@ class Comparison:
         return comparison_card(self)
 
     def __repr__(self) -> str:
-        lines = [f"Comparison of {len(self.entries)} rules by {self.statistic}, against {self.reference}"]
-        lines += self.findings
+        lines = [f"Comparison of {len(self.entries)} rules by {self.statistic}, against {printable(self.reference)}"]
+        lines += map(printable, self.findings)
         for entry in self.entries:
-            line = f"  {entry.name}: {entry.values[self.statistic].value:.4f}"
+            line = f"  {printable(entry.name)}: {entry.values[self.statistic].value:.4f}"
             if entry.difference is not None:
                 line += f" ({entry.difference.values[self.statistic].difference:+.4f})"
             lines.append(line)
@@ -244,7 +249,7 @@ def compare(
     if statistic not in STATISTICS:
         raise unknown("statistic", statistic, STATISTICS)
     sort = statistic if sort is None else sort
-    ks = tuple(dict.fromkeys(int(k) for k in top_k))
+    ks = tuple(dict.fromkeys(index(k) for k in top_k))
     sorts = (*ASCENDING, *DESCENDING, *(f"top_{k}" for k in ks))
     if sort not in sorts:
         raise unknown("sort", sort, sorts)
@@ -254,15 +259,18 @@ def compare(
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
     teaching = Teaching(calibration, cross_fit, group, seed)
-    named = list(rules)
+    for name in within:
+        panel.column(name)
+    named = [rules] if isinstance(rules, str) else list(rules)
     if not named:
         named = [*default_rules(panel, teaching), *([RECORDED] if panel.fused_label is not None else [])]
-    if not any(other is against or other == against for other in named):
-        named.insert(0, against)
+    named, place = place_of(named, against)
     contenders = make_contenders(panel, named, teaching, what_ifs, clip, temperature, notes)
-    reference = _name_of(against, contenders)
+    reference = [one.name for one in contenders if one.reference is None][place]
     plain = [one.replay for one in contenders if one.replay is not None and one.reference is None]
-    note_replays([ready for ready in plain if not ready.rule.name.startswith(BEST_AGENT)], notes)
+    note_replays([ready for ready in plain if not ready.rule.name.startswith(f"{BEST_AGENT} (")], notes)
+    labels = np.stack([contender.decision.labels for contender in contenders])
+    found = resample(panel.truth, labels, STATISTICS, panel.n_classes, clusters(panel), n_resamples, seed)
     gap_options = {
         "statistic": statistic, "n_permutations": n_permutations, "within": within, "delta": delta, "seed": seed,
         "threads": threads,
@@ -274,15 +282,13 @@ def compare(
         gaps.append(_gap(contender, gap_options, notes))
         if progress is not None:
             progress(done + 1, len(contenders))
-    labels = np.stack([contender.decision.labels for contender in contenders])
-    found = resample(panel.truth, labels, STATISTICS, panel.n_classes, clusters(panel), n_resamples, seed)
     differences, values = measure_differences(panel, contenders, labels, reference, statistic, found)
     best, alike = _best(contenders, found, statistic)
     by, fold = _folds(panel)
     ranks = None if fold is None else rank_rules(panel.truth, labels, fold, statistic, panel.n_classes)
     entries = [
-        Entry(one.name, quality, own, difference, None if ranks is None else ranks.mean_ranks[place], gap)
-        for place, (one, quality, own, difference, gap) in enumerate(
+        Entry(one.name, quality, own, difference, None if ranks is None else ranks.mean_ranks[at], gap, one.reference)
+        for at, (one, quality, own, difference, gap) in enumerate(
             zip(contenders, qualities, values, differences, gaps, strict=True)
         )
     ]
@@ -294,12 +300,12 @@ def compare(
         "weights": panel.weights,
         "threshold": threshold if isinstance(threshold, str) else float(threshold),
         "top_k": list(ks),
-        "n_resamples": n_resamples,
-        "n_permutations": n_permutations,
+        "n_resamples": index(n_resamples),
+        "n_permutations": index(n_permutations),
         "within": list(within),
         "delta": float(delta),
-        "seed": seed,
-        "cross_fit": cross_fit,
+        "seed": index(seed),
+        "cross_fit": None if cross_fit is None else index(cross_fit),
         "n_calibration": None if calibration is None else calibration.n_examples,
         "group": group or panel.group,
         "clip": float(clip),
@@ -362,16 +368,6 @@ def flat(entry: Entry, statistic: str) -> dict[str, Any]:
     return row
 
 
-def _name_of(against: str | Rule | Fitted | Replay, contenders: Sequence[Contender]) -> str:
-    """Return the contender's name that a reference was asked for by."""
-    name = against if isinstance(against, str) else against.rule.name if isinstance(against, Replay) else against.name
-    for contender in contenders:
-        if contender.name == name or (name == BEST_AGENT and contender.name.startswith(f"{BEST_AGENT} (")):
-            return contender.name
-    # A rule's name may say more than the rule's own: a path before it.
-    return next(one.name for one in contenders if isinstance(against, str) and against.endswith(one.name))
-
-
 def _gap(contender: Contender, options: dict[str, Any], notes: Notes) -> Gap | None:
     """Run the permutation test of one rule."""
     ready = contender.replay
@@ -390,10 +386,10 @@ def _gap(contender: Contender, options: dict[str, Any], notes: Notes) -> Gap | N
 def _best(contenders: Sequence[Contender], found: Resamples, statistic: str) -> tuple[str, tuple[str, ...]]:
     """Return the highest of the rules, the first of equals, and those that cannot be told from it."""
     some = [at for at, one in enumerate(contenders) if one.reference is None]
-    first = max(some, key=lambda at: found.values[statistic][0, at])
+    first = max(some, key=lambda at: round(found.values[statistic][0, at], DECIMALS))
     leads = found.against(statistic, first).rules
     spans = {at: leads[at].difference_interval for at in some if at != first}
-    alike = [contenders[at].name for at, span in spans.items() if span is not None and span[1] >= 0]
+    alike = [contenders[at].name for at, span in spans.items() if span is not None and round(span[1], DECIMALS) >= 0]
     return contenders[first].name, tuple(alike)
 
 
@@ -410,7 +406,9 @@ def _sorted(entries: list[Entry], sort: str, statistic: str) -> list[Entry]:
         value = flat(entry, statistic)["rule" if sort == "name" else sort]
         if value is None:
             return True, 0
-        return False, value if sort in ASCENDING else -value
+        if sort == "name":
+            return False, value
+        return False, round(value if sort in ASCENDING else -value, DECIMALS)
 
     return sorted(entries, key=key)
 
@@ -431,12 +429,20 @@ def _note_nulls(panel: Panel, comparison: Comparison, n_permutations: int, notes
         notes.add(f"intervals are null: it takes {FEWEST_CLUSTERS} examples, found {comparison.n_clusters}")
     else:
         notes.add("p_clusters is null: no group is named, examples are taken to be independent of each other")
+    if cluster is not None and comparison.n_clusters >= FEWEST_CLUSTERS and any(own.p_clusters is None for own in rest):
+        notes.add("p_clusters is null where the difference is the same in every cluster: a t-test needs a spread")
+    if panel.runs.any():
+        notes.add(
+            f"captured, oracle, gap and p_clusters are of the mean over {panel.seed_column}; the rest counts each row"
+        )
     if comparison.statistic != "accuracy":
         notes.add("McNemar's test and the t-test over clusters are of accuracy, whatever the statistic")
     if comparison.statistic == "macro_f1":
         notes.add("captured and oracle are null: macro-F1 is no sum over examples")
     elif any(own.captured is None for own in rest):
-        notes.add("captured is null: the interval of what an oracle could gain on the reference holds 0")
+        notes.add(
+            "captured is null where an oracle gains nothing on the reference, or not for sure: its interval holds 0"
+        )
     if comparison.ranked_by is None:
         notes.add("mean_rank is null: there is no fold column and no group to rank rules over")
     elif comparison.friedman_p is None:
@@ -447,6 +453,15 @@ def _note_nulls(panel: Panel, comparison: Comparison, n_permutations: int, notes
         notes.add("gap is null for rules that take no reliability, and for interventions")
     if any(entry.gap is not None and entry.gap.interval is None for entry in comparison.entries):
         notes.add("the gap's interval is null where too few clusters, or no sums over pairs, are there to give one")
+    n_classes = panel.n_classes
+    for k in (k for k in comparison.settings["top_k"] if k > n_classes):
+        notes.add(f"top_{k} is null: there are {n_classes} classes")
+    if any(k <= n_classes for k in comparison.settings["top_k"]):
+        unranked = [
+            entry.name for entry in comparison.entries if all(share is None for share in entry.quality.top_k.values())
+        ]
+        if unranked:
+            notes.add(f"top-k coverage is null for {listed(unranked, 6)}: labels alone, without scores")
     flat_scores = [entry.name for entry in comparison.entries if entry.quality.log_loss is None]
     if flat_scores:
         notes.add(f"log_loss and ece are null for {listed(flat_scores, 6)}: no distribution over classes")

@@ -13,6 +13,8 @@ from sabotage.intervals import FEWEST_CLUSTERS, Estimate, clusters
 from sabotage.panel import Panel
 from sabotage.resampling import Resamples, Standing
 
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -30,8 +32,8 @@ class Difference:
     p_clusters : float or None
         A t-test of equal accuracy over clusters; None where examples are independent, or clusters fewer than 10.
     p_adjusted : float or None
-        Holm's, over all rules with this reference: of `p_clusters` where examples come in clusters, else of
-        `p_mcnemar`.
+        Holm's, over all rules with this reference, or all interventions on it: of `p_clusters` where examples come in
+        clusters, else of `p_mcnemar`.
     captured : Estimate or None
         The share of the way from the reference to the oracle, negative where the rule is worse; None where there is no
         way to go, and for macro-F1.
@@ -79,37 +81,38 @@ def measure_differences(
         differences.append(
             Difference(name, values[at], counts.n_first_only, counts.n_second_only, p, p_clusters, None, captured)
         )
-    return _adjusted(differences, cluster is not None), values
+    # The rules are one family, and the interventions on each rule one more, the reference's too.
+    return _adjusted(differences, [contender.reference for contender in contenders], cluster is not None), values
 
 
-def _adjusted(differences: list[Difference | None], is_clustered: bool) -> list[Difference | None]:
-    """Fill in Holm's adjustment, over the rules that share a reference."""
+def _adjusted(
+    differences: list[Difference | None], families: Sequence[str | None], is_clustered: bool
+) -> list[Difference | None]:
+    """Fill in Holm's adjustment, within each family of rules."""
     out = list(differences)
-    for reference in {own.reference for own in differences if own is not None}:
-        some = [at for at, own in enumerate(differences) if own is not None and own.reference == reference]
-        raw: dict[int, float] = {}
-        for at in some:
+    raw: dict[str | None, dict[int, float]] = {}
+    for at, (own, family) in enumerate(zip(differences, families, strict=True)):
+        p = None if own is None else own.p_clusters if is_clustered else own.p_mcnemar
+        if p is not None:
+            raw.setdefault(family, {})[at] = p
+    for some in raw.values():
+        for at, p in zip(some, adjust(list(some.values())), strict=True):
             own = differences[at]
-            assert own is not None  # chosen above
-            p = own.p_clusters if is_clustered else own.p_mcnemar
-            if p is not None:
-                raw[at] = p
-        for at, p in zip(raw, adjust(list(raw.values())), strict=True) if raw else ():
-            own = differences[at]
-            assert own is not None
+            assert own is not None  # it has a p
             out[at] = replace(own, p_adjusted=p)
     return out
 
 
 def _t_test(ahead: Estimate) -> float | None:
-    """Return the two-sided p of no difference over clusters; None for fewer than 10."""
+    """Return the two-sided p of no difference over clusters; None for fewer than 10, and for one without a spread."""
     if ahead.se is None or ahead.n_clusters < FEWEST_CLUSTERS:
         return None
-    if ahead.se == 0:
-        return 1.0 if ahead.value == 0 else None
+    if ahead.se < ROUNDING:
+        return 1.0 if abs(ahead.value) < ROUNDING else None
     from scipy.stats import t
 
-    return float(2 * t.sf(abs(ahead.value) / ahead.se, ahead.n_clusters - 1))
+    p = float(2 * t.sf(abs(ahead.value) / ahead.se, ahead.n_clusters - 1))
+    return max(p, float(np.finfo(float).tiny))  # as McNemar's: never 0
 
 
 def oracle_hits(panel: Panel) -> np.ndarray:

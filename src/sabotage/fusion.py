@@ -327,11 +327,7 @@ def replay(
     from sabotage.fitted import replay_fitted
 
     if isinstance(rule, Replay):
-        if rule.panel.n_examples != panel.n_examples:
-            raise SabotageError(
-                f"{rule.rule.name} was made ready for {rule.panel.n_examples:,} examples: the panel has"
-                f" {panel.n_examples:,}"
-            )
+        _check_replay(rule, panel)
         return rule
     chosen = default_rule(panel) if rule is None else resolve(rule)
     if not 0 < clip < 1:
@@ -360,6 +356,22 @@ def resolve(rule: str | Rule | Fitted) -> Rule | Fitted:
         parse_learned(rule)
         raise not_fitted(rule)
     return find_rule(rule)
+
+
+def _check_replay(ready: Replay, panel: Panel) -> None:
+    """Raise SabotageError where a replay is not of the examples, agents and classes that are compared."""
+    own, name = ready.panel, ready.rule.name
+    if own.n_examples != panel.n_examples:
+        raise SabotageError(
+            f"{name} was made ready for {own.n_examples:,} examples: the panel has {panel.n_examples:,}"
+        )
+    for what, same in (
+        ("agents", own.agents == panel.agents),
+        ("classes", own.classes == panel.classes),
+        ("truth", np.array_equal(own.truth, panel.truth)),
+    ):
+        if not same:
+            raise SabotageError(f"{name} was made ready for a panel with other {what} than this one")
 
 
 def not_fitted(name: str) -> SabotageError:

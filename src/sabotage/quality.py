@@ -8,8 +8,8 @@ import numpy as np
 from sabotage import scoring
 from sabotage.contenders import Contender
 from sabotage.errors import SabotageError
-from sabotage.fusion import Decision, Replay, log_parts
-from sabotage.kernels import pairs
+from sabotage.fusion import Decision
+from sabotage.kernels import fusing, pairs
 from sabotage.measures import log_kind
 from sabotage.roles import NULL, SABOTEUR, assign_roles
 
@@ -24,9 +24,10 @@ class Quality:
     top_k : dict of str to float or None
         Coverage of the truth by the k highest scores; None for more than there are classes, and without scores.
     log_loss : float or None
-        Of the fused scores as a distribution, at most 27.6, which an abstention costs; None where they make none.
+        Of the fused scores as a distribution, replayed or recorded, at most 27.6, which an abstention costs; None where
+        they make none.
     ece : float or None
-        15 equal-width bins of the highest of them, over the examples with an outcome.
+        15 equal-width bins of the highest of them, over the examples with an outcome; None also where there is none.
     n_wrong, n_with_saboteur : int
         Wrong decisions, and those with a saboteur.
     n_with_pivotal : int or None
@@ -48,7 +49,7 @@ class Quality:
 def measure_quality(contender: Contender, threshold: float | str, top_k: Sequence[int]) -> Quality:
     """Measure one contender."""
     panel, decision, ready = contender.panel, contender.decision, contender.replay
-    log_loss, ece = (None, None) if ready is None else _as_probabilities(ready)
+    log_loss, ece = _as_probabilities(contender)
     covered = {k: _coverage(decision, k, panel.n_classes) for k in top_k}
     roles = assign_roles(panel, decision, ready, threshold)
     saboteur = roles.role == SABOTEUR
@@ -72,25 +73,43 @@ def _coverage(decision: Decision, k: int, n_classes: int) -> float | None:
     return float((decision.truth_rank < k).mean())
 
 
-def _as_probabilities(ready: Replay) -> tuple[float | None, float | None]:
+def _as_probabilities(contender: Contender) -> tuple[float | None, float | None]:
     """Return log loss and ECE of the fused scores, where they make a distribution."""
-    try:
-        kind = log_kind(ready)
-    except SabotageError:
+    kind, decision = _fused(contender)
+    if kind is None or decision.scores is None:
         return None, None
-    truth = ready.panel.truth
-    decision = ready.decide(ready.weights, keep_scores=True)
-    assert decision.scores is not None  # asked for
-    parts = log_parts(kind, decision.scores, truth)
-    parts[decision.labels < 0] = np.log(pairs.LOG_CLIP)
-    highest = decision.scores.max(axis=1)
-    if kind == pairs.SOFTMAX:
-        top, total = np.ones(len(highest)), np.exp(decision.scores - highest[:, None]).sum(axis=1)
-    else:
-        top, total = highest, decision.scores.sum(axis=1)
-    has = (decision.labels >= 0) & (total > 0)
-    ece = None
-    if has.any():
-        right, confidence = decision.labels[has] == truth[has], np.minimum(top[has] / total[has], 1.0)
-        ece = scoring.expected_calibration_error(right, confidence)
-    return float(-parts.mean()), ece
+    decided = decision.labels >= 0
+    scores, labels, truth = decision.scores[decided], decision.labels[decided], contender.panel.truth[decided]
+    if kind == pairs.SHARE and not scores.min(initial=0.0) >= 0:  # nor NaN
+        return None, None
+    highest = scores.max(axis=1, initial=-np.inf)
+    with np.errstate(over="ignore"):
+        parts = np.exp(scores - highest[:, None]) if kind == pairs.SOFTMAX else scores
+        total = parts.sum(axis=1)
+    if not np.isfinite(total).all():
+        return None, None
+    shares = np.divide(parts, total[:, None], out=np.zeros(parts.shape), where=total[:, None] > 0)
+    of_truth = np.maximum(shares[np.arange(len(truth)), truth], pairs.LOG_CLIP)
+    n_abstained = len(decided) - len(labels)
+    loss = -(np.log(of_truth).sum() + n_abstained * np.log(pairs.LOG_CLIP)) / len(decided)
+    has = total > 0
+    if not has.any():
+        return float(loss), None
+    confidence = np.minimum(shares[has].max(axis=1), 1.0)
+    return float(loss), scoring.expected_calibration_error(labels[has] == truth[has], confidence)
+
+
+def _fused(contender: Contender) -> tuple[int | None, Decision]:
+    """Return how the fused scores become a distribution, None where they do not, and the decision with them."""
+    ready, decision = contender.replay, contender.decision
+    if ready is None:
+        return pairs.SHARE, decision  # recorded, with scores or without
+    if ready.rule.distribution is None:
+        return None, decision
+    if ready.kind not in (fusing.POOL, fusing.CALL):  # of those the scores themselves tell
+        try:
+            log_kind(ready)
+        except SabotageError:
+            return None, decision
+    kind = pairs.SOFTMAX if ready.rule.distribution == "softmax" else pairs.SHARE
+    return kind, ready.decide(ready.weights, keep_scores=True)

@@ -20,9 +20,10 @@ def what_compared(comparison: "Comparison") -> tuple[str, ...]:
 def _gain(comparison: "Comparison", best: "Entry") -> str:
     statistic, difference = comparison.statistic, best.difference
     what = in_words(statistic)
-    n_rules = sum(
-        one.difference is None or one.difference.reference == comparison.reference for one in comparison.entries
-    )
+    n_rules = sum(entry.changed_from is None for entry in comparison.entries)
+    if n_rules == 1:
+        level = percent(best.values[statistic].value)
+        return f"{best.name} is the only rule, with a {what} of {level}: there is nothing to compare it with."
     start = f"{best.name} has the highest {what} of {n_rules} rules"
     level = percent(best.values[statistic].value)
     if difference is None:
@@ -31,8 +32,9 @@ def _gain(comparison: "Comparison", best: "Entry") -> str:
     span = own.difference_interval
     if span is None:
         return f"{start}, {level}; what it gains on {difference.reference} has no interval."
-    gained = f"{points(own.difference)} more than {difference.reference} [{100 * span[0]:.1f}, {100 * span[1]:.1f}]"
-    if span[0] > 0:
+    low, high = (f"{round(100 * end, 2) + 0.0:.2f}" for end in span)  # a zero loses its minus
+    gained = f"{points(own.difference)} more than {difference.reference} [{low}, {high}]"
+    if float(low) > 0:
         p = difference.p_adjusted
         tested = "" if p is None else f", Holm-adjusted p {p_text(p)} for accuracy"
         return f"{start}, {level}, {gained}{tested}."
@@ -41,8 +43,10 @@ def _gain(comparison: "Comparison", best: "Entry") -> str:
 
 def _alike(comparison: "Comparison") -> str:
     rest = [entry.name for entry in comparison.entries if entry.name in comparison.alike]
-    if comparison.n_clusters and not any(entry.values[comparison.statistic].interval for entry in comparison.entries):
-        return "Whether other rules are as good is not known: too few clusters give an interval."
+    if all(entry.changed_from is not None or entry.name == comparison.best for entry in comparison.entries):
+        return "Where no rule is named, all that the panel can feed are compared."
+    if not any(entry.values[comparison.statistic].interval for entry in comparison.entries):
+        return "Whether other rules are as good is not known: there are too few clusters for an interval."
     if not rest:
         return f"Every other rule does worse than {comparison.best}, by an interval that leaves out 0."
     named = series(rest[:NAMED]) if len(rest) <= NAMED else f"{', '.join(rest[:NAMED])} and {len(rest) - NAMED} more"
