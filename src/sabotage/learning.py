@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sabotage.errors import SabotageError, listed
 from sabotage.files import written
@@ -16,6 +17,7 @@ from sabotage.labels import Label
 from sabotage.learners import LEARNERS, is_learned, parse_learned
 from sabotage.panel import Panel
 from sabotage.parameters import Parameters
+from sabotage.rules import RULES
 from sabotage.stacking import CLIP
 
 __all__ = [
@@ -54,6 +56,8 @@ class Fitted:
         Parameters, plain JSON: one set, or one for each fold, which was fitted on the rows of the others.
     fold : ndarray of shape (n,), int64, or None
         Which part decides each row of the panel that it was cross-fitted on.
+    ids, truth : pyarrow.Array of length n and ndarray of shape (n,), int32, or None
+        By which those rows are known again.
     notes : tuple of str
     """
 
@@ -67,6 +71,8 @@ class Fitted:
     parts: tuple[Parameters, ...]
     fold: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    ids: pa.Array | None = None
+    truth: np.ndarray | None = None
 
     def each(self, panel: Panel) -> Iterator[tuple[Parameters, np.ndarray]]:
         """Yield each set of parameters with the rows that it decides, ndarray of shape (k,), int64.
@@ -78,6 +84,11 @@ class Fitted:
             raise SabotageError(
                 f"{self.name} was cross-fitted on {len(self.fold):,} rows and decides no others: found"
                 f" {panel.n_examples:,}; fit it on calibration rows to decide new ones"
+            )
+        if self.fold is not None and not (panel.ids.equals(self.ids) and np.array_equal(panel.truth, self.truth)):
+            raise SabotageError(
+                f"{self.name} was cross-fitted on other rows than those of the panel, or in another order, and may have"
+                f" learned from those that it would decide; fit it anew, or on calibration rows"
             )
         for k, parameters in enumerate(self.parts):
             yield parameters, np.arange(panel.n_examples) if self.fold is None else np.flatnonzero(self.fold == k)
@@ -233,7 +244,12 @@ def _learn(name: str, clip: float) -> Callable[[Panel], Parameters]:
     """Return what fits a rule to a panel, once its name and options are sound."""
     if not 0 < clip < 1:
         raise SabotageError(f"clip must lie in (0, 1): found {clip}")
-    learner, method, _ = parse_learned(name)
+    learner, method, inner = parse_learned(name)
+    if inner is not None and (inner not in RULES or RULES[inner].learned):
+        raise SabotageError(
+            f"{name}: over calibrated agents go the rules of the catalogue that learn nothing themselves; found"
+            f" {inner!r}"
+        )
     return lambda panel: LEARNERS[learner].fit(panel, method, clip)
 
 
@@ -242,7 +258,8 @@ def _fitted(
 ) -> Fitted:
     learner, _, inner = parse_learned(name)
     n = panel.n_examples
-    return Fitted(name, learner, inner, panel.agents, panel.classes, panel.weights, n, parts, fold, notes)
+    rows = (None, None) if fold is None else (panel.ids, panel.truth)
+    return Fitted(name, learner, inner, panel.agents, panel.classes, panel.weights, n, parts, fold, notes, *rows)
 
 
 def _spelled(classes: Sequence[Label]) -> tuple[str, ...]:
