@@ -34,7 +34,10 @@ def read_calibration(data: Any, panel: Panel, **options: Any) -> tuple[Panel, Pa
     """
     split = panel.origin.split
     if split is None or not panel.origin.n_other_split:
-        found = "no column split" if split is None else f"no row of another split than {split}"
+        chosen = [text for text in panel.origin.where if text.split()[0] == "split"]
+        found = f"no row of another split than {split}"
+        if split is None:
+            found = f"no rows left but {chosen[0]}" if chosen else "no column split"
         raise SabotageError(
             f"{panel.origin.name} has {found}, and a learned rule may not see the rows that it is judged on: name other"
             f" rows train in a column split, or fit out of fold, --cross-fit K (in Python cross_fit), by --group where"

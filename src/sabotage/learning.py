@@ -24,6 +24,7 @@ __all__ = [
     "LEARNERS",
     "Fitted",
     "check_fits",
+    "check_name",
     "cross_fit",
     "fit",
     "is_learned",
@@ -85,7 +86,8 @@ class Fitted:
                 f"{self.name} was cross-fitted on {len(self.fold):,} rows and decides no others: found"
                 f" {panel.n_examples:,}; fit it on calibration rows to decide new ones"
             )
-        if self.fold is not None and not (panel.ids.equals(self.ids) and np.array_equal(panel.truth, self.truth)):
+        same = self.truth is not None and panel.ids.equals(self.ids) and np.array_equal(panel.truth, self.truth)
+        if self.fold is not None and not same:
             raise SabotageError(
                 f"{self.name} was cross-fitted on other rows than those of the panel, or in another order, and may have"
                 f" learned from those that it would decide; fit it anew, or on calibration rows"
@@ -187,6 +189,16 @@ def cross_fit(
     return _fitted(panel, name, tuple(parts), fold, tuple(notes))
 
 
+def check_name(name: str) -> None:
+    """Raise SabotageError for a name that is no learned rule's, or of one over agents that cannot be calibrated."""
+    _, _, inner = parse_learned(name)
+    if inner is not None and (inner not in RULES or RULES[inner].learned):
+        raise SabotageError(
+            f"{name}: over calibrated agents go the rules of the catalogue that learn nothing themselves; found"
+            f" {inner!r}"
+        )
+
+
 def check_fits(fitted: Fitted, panel: Panel) -> None:
     """Raise SabotageError where a panel's agents, classes or weights are not those that a rule was fitted on."""
     for what, own, other in (
@@ -227,6 +239,7 @@ def load_fitted(path: str | Path) -> Fitted:
             raise SabotageError(f"{path}: {field} must be {said}")
     agents, classes, parameters = tuple(content["agents"]), tuple(content["classes"]), content["parameters"]
     try:
+        check_name(content["name"])
         learner, method, inner = parse_learned(content["name"])
     except SabotageError as error:
         raise SabotageError(f"{path}: {error}") from None
@@ -244,12 +257,8 @@ def _learn(name: str, clip: float) -> Callable[[Panel], Parameters]:
     """Return what fits a rule to a panel, once its name and options are sound."""
     if not 0 < clip < 1:
         raise SabotageError(f"clip must lie in (0, 1): found {clip}")
-    learner, method, inner = parse_learned(name)
-    if inner is not None and (inner not in RULES or RULES[inner].learned):
-        raise SabotageError(
-            f"{name}: over calibrated agents go the rules of the catalogue that learn nothing themselves; found"
-            f" {inner!r}"
-        )
+    check_name(name)
+    learner, method, _ = parse_learned(name)
     return lambda panel: LEARNERS[learner].fit(panel, method, clip)
 
 

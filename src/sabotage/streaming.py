@@ -257,16 +257,22 @@ class Reader:
         if n:
             return
         name, tally = self.source.name, self.tally
-        if tally.other_split and self.split is not None and self.split.startswith(OTHER):
-            raise SabotageError(f"all rows of {name} are of split {self.split.removeprefix(OTHER)}, to be judged on")
-        if tally.other_split:
+        split = self.split or ""
+        is_there = bool(
+            tally.splits - {split.removeprefix(OTHER)} if split.startswith(OTHER) else {split} & tally.splits
+        )
+        if tally.other_split and split.startswith(OTHER) and not is_there:
+            raise SabotageError(f"all rows of {name} are of split {split.removeprefix(OTHER)}, to be judged on")
+        if tally.other_split and not is_there:
             raise SabotageError(
                 f"{name} has no row of the split {self.split!r}: split holds {listed(sorted(tally.splits))}; rename"
                 f" the column to analyse all rows"
             )
         if tally.filtered == tally.rows:
             raise SabotageError(f"no row of {name} meets --where {listed(self.conditions)}")
-        raise SabotageError(f"{self.columns.truth}, the truth, is null in every row of {name}")
+        whose = f"split {self.split}" if self.split is not None and not split.startswith(OTHER) else "another split"
+        which = f" of {whose} that is left" if tally.other_split else " that is left" if tally.filtered else ""
+        raise SabotageError(f"{self.columns.truth}, the truth, is null in every row{which} of {name}")
 
     # ---- columns ----
 
