@@ -241,7 +241,7 @@ class Reader:
         self.tally.filtered += int(np.count_nonzero(~keep))
         if self.split is not None:
             values = pc.cast(batch["split"], pa.string())
-            self.tally.splits.update(str(value) for value in pc.unique(values).to_pylist())
+            self.tally.splits.update(str(value) for value in pc.unique(values.filter(pa.array(keep))).to_pylist())
             same = _bools(pc.equal(values, self.split.removeprefix(OTHER)))
             if self.split.startswith(OTHER):
                 same = ~same
@@ -258,11 +258,10 @@ class Reader:
             return
         name, tally = self.source.name, self.tally
         split = self.split or ""
-        is_there = bool(
-            tally.splits - {split.removeprefix(OTHER)} if split.startswith(OTHER) else {split} & tally.splits
-        )
-        if tally.other_split and split.startswith(OTHER) and not is_there:
-            raise SabotageError(f"all rows of {name} are of split {split.removeprefix(OTHER)}, to be judged on")
+        own, is_rest = split.removeprefix(OTHER), split.startswith(OTHER)
+        is_there = bool(tally.splits - {own}) if is_rest else own in tally.splits
+        if tally.other_split and is_rest and not is_there:
+            raise SabotageError(f"all rows of {name} are of split {own}, to be judged on")
         if tally.other_split and not is_there:
             raise SabotageError(
                 f"{name} has no row of the split {self.split!r}: split holds {listed(sorted(tally.splits))}; rename"
@@ -270,7 +269,7 @@ class Reader:
             )
         if tally.filtered == tally.rows:
             raise SabotageError(f"no row of {name} meets --where {listed(self.conditions)}")
-        whose = f"split {self.split}" if self.split is not None and not split.startswith(OTHER) else "another split"
+        whose = "another split" if is_rest else f"split {own}"
         which = f" of {whose} that is left" if tally.other_split else " that is left" if tally.filtered else ""
         raise SabotageError(f"{self.columns.truth}, the truth, is null in every row{which} of {name}")
 
