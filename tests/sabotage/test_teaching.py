@@ -90,7 +90,7 @@ def test_no_row_is_decided_by_what_saw_its_film(name, tmp_path):
     frame = frame_of(splits=("test",))
     frame["film"] = [f"film {k % 8}" for k in range(len(frame))]
     path = written(frame, tmp_path / "a.parquet")
-    panel, (own,) = prepare_rules(path, read_panel(path, group="film"), [name], n_folds=4, clip=CLIP, group="film")
+    _, (own,) = prepare_rules(path, read_panel(path, group="film"), [name], n_folds=4, clip=CLIP, group="film")
     for film in ("film 0", "film 5"):
         rows = (frame["film"] == film).to_numpy()
         (k,) = set(own.fold[rows])
@@ -130,7 +130,7 @@ def test_without_rows_to_learn_from_the_error_says_why(tmp_path):
         assert teaching.fit(panel, "stacking", CLIP) == "stacking"
     with pytest.raises(SabotageError, match="no row of the split 'test'"):
         read_panel(trains)
-    with pytest.raises(SabotageError, match="all rows of b.parquet are of split test, to be judged on"):
+    with pytest.raises(SabotageError, match=r"all rows of b\.parquet are of split test, to be judged on"):
         read_rows_to_fit(tests)
     assert read_rows_to_fit(alone).n_examples == read_rows_to_fit(trains).n_examples == 200
     chosen = read_panel(both, where=["split == test"])
@@ -138,7 +138,7 @@ def test_without_rows_to_learn_from_the_error_says_why(tmp_path):
         read_calibration(both, chosen, where=["split == test"])
     assert read_rows_to_fit(both, where=["split == train"]).n_examples == 100
     late = written(frame.assign(late=np.where(frame["split"] == "test", 1, 0)), tmp_path / "e.parquet")
-    with pytest.raises(SabotageError, match="all rows of e.parquet are of split test"):
+    with pytest.raises(SabotageError, match=r"all rows of e\.parquet are of split test"):
         read_rows_to_fit(late, where=["late == 1"])
     with pytest.raises(SabotageError, match="no row of the split 'test'"):
         read_panel(late, where=["late == 0"])
@@ -152,11 +152,11 @@ def test_a_split_without_any_truth_is_called_that(lost, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SabotageWarning)
         if lost == "test":
-            with pytest.raises(SabotageError, match="is null in every row of split test that is left of a.parquet"):
+            with pytest.raises(SabotageError, match=r"is null in every row of split test that is left of a\.parquet"):
                 read_panel(path)
             assert read_rows_to_fit(path).n_examples == 100
             return
-        with pytest.raises(SabotageError, match="is null in every row of another split that is left of a.parquet"):
+        with pytest.raises(SabotageError, match=r"is null in every row of another split that is left of a\.parquet"):
             read_rows_to_fit(path)
         with pytest.raises(SabotageError, match="is null in every row of another split"):
             prepared(path, ["stacking"])
