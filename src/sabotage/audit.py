@@ -17,7 +17,7 @@ from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
 from sabotage.files import sha256
 from sabotage.finding import find
-from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
+from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay, resolve
 from sabotage.headroom import Headroom
 from sabotage.learning import Fitted
 from sabotage.notes import Notes
@@ -253,6 +253,7 @@ engine, progress
             digest = sha256(panel.origin.path)
         except OSError as error:
             notes.warn(f"sha256 is null: {panel.origin.path} cannot be read any more ({error.strerror})")
+    rule = None if rule is None else resolve(rule)
     ready = replay(panel, rule, clip=clip, temperature=temperature)
     source = decision or ("recorded" if panel.fused_label is not None else "replayed")
     decided = recorded(panel) if source == "recorded" else ready.decision

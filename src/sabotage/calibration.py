@@ -1,10 +1,12 @@
 """The rows that learned rules may see: those of other splits of the same table."""
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
-from sabotage.errors import SabotageError
+from sabotage.errors import SabotageError, SabotageWarning
 from sabotage.labels import merged
+from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.reading import read_panel
 from sabotage.streaming import OTHER
@@ -34,21 +36,30 @@ def read_calibration(data: Any, panel: Panel, **options: Any) -> tuple[Panel, Pa
     """
     split = panel.origin.split
     if split is None or not panel.origin.n_other_split:
-        found = "no column split" if split is None else f"no row of another split than {split}"
+        chosen = [text for text in panel.origin.where if text.split()[0] == "split"]
+        found = f"no row of another split than {split}"
+        if split is None:
+            found = f"no rows left but {chosen[0]}" if chosen else "no column split"
         raise SabotageError(
             f"{panel.origin.name} has {found}, and a learned rule may not see the rows that it is judged on: name other"
             f" rows train in a column split, or fit out of fold, --cross-fit K (in Python cross_fit), by --group where"
             f" rows belong together"
         )
-    rest = read_panel(data, **{**options, "split": f"{OTHER}{split}", "agents": list(panel.agents)})
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        rest = read_panel(data, **{**options, "split": f"{OTHER}{split}", "agents": list(panel.agents)})
+    said = dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, SabotageWarning))
+    notes = Notes(panel.notes)
+    for sentence in said:
+        if sentence not in panel.notes:  # what the examples have too was said
+            notes.warn(f"rows to learn from: {sentence}")
     if rest.weights != panel.weights:
         raise SabotageError(f"the calibration rows are weighed by {rest.weights}, the examples by {panel.weights}")
     classes = merged(panel.classes, rest.classes)
     new = len(classes) - panel.n_classes
-    notes = panel.notes
     if new:
-        notes = (*notes, f"{new} class{'es' if new > 1 else ''} that only the calibration rows have")
-    return rest.with_classes(classes), replace(panel.with_classes(classes), notes=notes)
+        notes.add(f"{new} class{'es' if new > 1 else ''} that only the calibration rows have")
+    return rest.with_classes(classes), replace(panel.with_classes(classes), notes=tuple(notes))
 
 
 def read_rows_to_fit(data: Any, **options: Any) -> Panel:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from sabotage import calibrating, class_weights, gating, stacking
-from sabotage.errors import SabotageError
 from sabotage.fusion import Replay, replay
 from sabotage.learning import Fitted
 from sabotage.panel import Panel
@@ -64,16 +63,12 @@ def _by_part(
 
 def _calibrated(panel: Panel, fitted: Fitted) -> Panel:
     """Return the panel with calibrated agents."""
-    if fitted.inner not in RULES or RULES[fitted.inner].learned:
-        raise SabotageError(
-            f"{fitted.name}: over calibrated agents go the rules of the catalogue that learn nothing themselves; found"
-            f" {fitted.inner!r}"
-        )
-    if fitted.fold is None:
-        return calibrating.calibrate(panel, fitted.parts[0])
+    parts = list(fitted.each(panel))
+    if len(parts) == 1:
+        return calibrating.calibrate(panel, parts[0][0])
     confidence, reliability = panel.confidence.copy(), panel.reliability.copy()
     scores = None if panel.scores is None else panel.scores.copy()
-    for parameters, rows in fitted.each(panel):
+    for parameters, rows in parts:
         own = calibrating.calibrate(panel.take(rows), parameters)
         confidence[rows], reliability[rows] = own.confidence, own.reliability
         if scores is not None:

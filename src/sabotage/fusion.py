@@ -326,10 +326,10 @@ def replay(
     """
     from sabotage.fitted import replay_fitted
 
-    if isinstance(rule, Replay):
-        _check_replay(rule, panel)
-        return rule
     chosen = default_rule(panel) if rule is None else resolve(rule)
+    if isinstance(chosen, Replay):
+        _check_replay(chosen, panel)
+        return chosen
     if not 0 < clip < 1:
         raise SabotageError(f"clip must lie in (0, 1): found {clip}")
     if not 0 < temperature < np.inf:
@@ -344,10 +344,10 @@ def replay(
     return Replay(panel, chosen, float(clip), float(temperature), evidence, spoken)
 
 
-def resolve(rule: str | Rule | Fitted) -> Rule | Fitted:
+def resolve(rule: str | Rule | Fitted | Replay) -> Rule | Fitted | Replay:
     """Return what a name stands for; raises SabotageError for an unknown one, and for a learned rule without a fit."""
     if not isinstance(rule, str):
-        if not isinstance(rule, Rule | Fitted):
+        if not isinstance(rule, Rule | Fitted | Replay):
             raise SabotageError(f"a rule, or the name of one, is needed: found a {type(rule).__name__}")
         return rule
     if rule.endswith(".json"):

@@ -155,12 +155,19 @@ def in_order(labels: Iterable[Label]) -> list[Label]:
 
 
 def merged(first: Sequence[Label], second: Sequence[Label]) -> tuple[Label, ...]:
-    """Return the classes of two panels as one list, alike by their texts; an order that is not sorted order stays."""
-    texts = {str(label) for label in first}
+    """Return the classes of two panels as one list, alike by their texts; an order that is not sorted order stays.
+
+    Where one panel has all classes of the other in the same order, the list is its own. All are texts where one is.
+    """
+    texts, others = [str(label) for label in first], [str(label) for label in second]
+    for whole_list, part, labels in ((others, texts, second), (texts, others, first)):
+        if [text for text in whole_list if text in set(part)] == part:
+            return tuple(labels)
     new = [label for label in second if str(label) not in texts]
-    if list(first) == in_order(first):
-        return tuple(in_order([*first, *new]))
-    return (*first, *in_order(new))
+    found = in_order([*first, *new]) if list(first) == in_order(first) else [*first, *in_order(new)]
+    if any(isinstance(label, str) for label in found):
+        return tuple(str(label) for label in found)
+    return tuple(found)
 
 
 def look_alikes(classes: Sequence[Label]) -> list[tuple[Label, Label]]:

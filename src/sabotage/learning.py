@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sabotage.errors import SabotageError, listed
 from sabotage.files import written
@@ -16,12 +17,14 @@ from sabotage.labels import Label
 from sabotage.learners import LEARNERS, is_learned, parse_learned
 from sabotage.panel import Panel
 from sabotage.parameters import Parameters
+from sabotage.rules import RULES
 from sabotage.stacking import CLIP
 
 __all__ = [
     "LEARNERS",
     "Fitted",
     "check_fits",
+    "check_name",
     "cross_fit",
     "fit",
     "is_learned",
@@ -54,6 +57,8 @@ class Fitted:
         Parameters, plain JSON: one set, or one for each fold, which was fitted on the rows of the others.
     fold : ndarray of shape (n,), int64, or None
         Which part decides each row of the panel that it was cross-fitted on.
+    ids, truth : pyarrow.Array of length n and ndarray of shape (n,), int32, or None
+        By which those rows are known again.
     notes : tuple of str
     """
 
@@ -67,6 +72,8 @@ class Fitted:
     parts: tuple[Parameters, ...]
     fold: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    ids: pa.Array | None = None
+    truth: np.ndarray | None = None
 
     def each(self, panel: Panel) -> Iterator[tuple[Parameters, np.ndarray]]:
         """Yield each set of parameters with the rows that it decides, ndarray of shape (k,), int64.
@@ -78,6 +85,12 @@ class Fitted:
             raise SabotageError(
                 f"{self.name} was cross-fitted on {len(self.fold):,} rows and decides no others: found"
                 f" {panel.n_examples:,}; fit it on calibration rows to decide new ones"
+            )
+        same = self.truth is not None and panel.ids.equals(self.ids) and np.array_equal(panel.truth, self.truth)
+        if self.fold is not None and not same:
+            raise SabotageError(
+                f"{self.name} was cross-fitted on other rows than those of the panel, or in another order, and may have"
+                f" learned from those that it would decide; fit it anew, or on calibration rows"
             )
         for k, parameters in enumerate(self.parts):
             yield parameters, np.arange(panel.n_examples) if self.fold is None else np.flatnonzero(self.fold == k)
@@ -176,6 +189,16 @@ def cross_fit(
     return _fitted(panel, name, tuple(parts), fold, tuple(notes))
 
 
+def check_name(name: str) -> None:
+    """Raise SabotageError for a name that is no learned rule's, or of one over agents that cannot be calibrated."""
+    _, _, inner = parse_learned(name)
+    if inner is not None and (inner not in RULES or RULES[inner].learned):
+        raise SabotageError(
+            f"{name}: over calibrated agents go the rules of the catalogue that learn nothing themselves; found"
+            f" {inner!r}"
+        )
+
+
 def check_fits(fitted: Fitted, panel: Panel) -> None:
     """Raise SabotageError where a panel's agents, classes or weights are not those that a rule was fitted on."""
     for what, own, other in (
@@ -216,6 +239,7 @@ def load_fitted(path: str | Path) -> Fitted:
             raise SabotageError(f"{path}: {field} must be {said}")
     agents, classes, parameters = tuple(content["agents"]), tuple(content["classes"]), content["parameters"]
     try:
+        check_name(content["name"])
         learner, method, inner = parse_learned(content["name"])
     except SabotageError as error:
         raise SabotageError(f"{path}: {error}") from None
@@ -233,6 +257,7 @@ def _learn(name: str, clip: float) -> Callable[[Panel], Parameters]:
     """Return what fits a rule to a panel, once its name and options are sound."""
     if not 0 < clip < 1:
         raise SabotageError(f"clip must lie in (0, 1): found {clip}")
+    check_name(name)
     learner, method, _ = parse_learned(name)
     return lambda panel: LEARNERS[learner].fit(panel, method, clip)
 
@@ -242,7 +267,8 @@ def _fitted(
 ) -> Fitted:
     learner, _, inner = parse_learned(name)
     n = panel.n_examples
-    return Fitted(name, learner, inner, panel.agents, panel.classes, panel.weights, n, parts, fold, notes)
+    rows = (None, None) if fold is None else (panel.ids, panel.truth)
+    return Fitted(name, learner, inner, panel.agents, panel.classes, panel.weights, n, parts, fold, notes, *rows)
 
 
 def _spelled(classes: Sequence[Label]) -> tuple[str, ...]:

@@ -274,7 +274,9 @@ class Panel:
         )
 
     def with_classes(self, classes: Sequence[Label]) -> "Panel":
-        """Return the panel with more classes, or in another order; who scores all classes gives a new one 0.
+        """Return the panel with more classes, or in another order, as it would be read with them.
+
+        Who scores all classes gives a new one 0; recorded fused scores of it are not known.
 
         Raises
         ------
@@ -295,16 +297,15 @@ class Panel:
                 return None
             out = np.full((*scores.shape[:-1], len(classes)), np.nan)
             for rows in self.chunks():
-                # 0 for a class that was not there, but for lists, and where nothing was scored at all.
-                fill = np.where(np.isnan(scores[rows]).any(axis=-1), np.nan, 0.0)
-                out[rows] = fill[..., None]
                 out[rows][..., at] = scores[rows]
             return out
 
         scores = spread(self.scores)
-        for m in np.flatnonzero(self.has_lists):
-            assert scores is not None  # who lists candidates has scores
-            scores[:, m, np.setdiff1d(np.arange(len(classes)), at)] = np.nan
+        new = np.setdiff1d(np.arange(len(classes)), at)
+        for m in np.flatnonzero(self.has_scores & ~self.has_lists):
+            assert scores is not None  # somebody has scores
+            scored = np.flatnonzero(~np.isnan(scores[:, m, at[0]]))
+            scores[np.ix_(scored, [m], new)] = 0.0
         return replace(
             self,
             classes=tuple(classes),

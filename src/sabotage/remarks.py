@@ -35,7 +35,7 @@ def note_fit(rule: object, notes: Notes) -> None:
     if not isinstance(rule, Fitted):
         return
     if rule.fold is None:
-        notes.add(f"{rule.name} was fitted on {rule.n_fit:,} rows that are not among the examples")
+        notes.add(f"{rule.name} was fitted on {rule.n_fit:,} rows: what it is worth can be seen on others alone")
     else:
         folds = f"{len(rule.parts)} folds, each row decided by a fit that saw neither it nor its group"
         notes.add(f"{rule.name} was fitted in {folds}")

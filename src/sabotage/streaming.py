@@ -241,7 +241,7 @@ class Reader:
         self.tally.filtered += int(np.count_nonzero(~keep))
         if self.split is not None:
             values = pc.cast(batch["split"], pa.string())
-            self.tally.splits.update(str(value) for value in pc.unique(values).to_pylist())
+            self.tally.splits.update(str(value) for value in pc.unique(values.filter(pa.array(keep))).to_pylist())
             same = _bools(pc.equal(values, self.split.removeprefix(OTHER)))
             if self.split.startswith(OTHER):
                 same = ~same
@@ -257,16 +257,21 @@ class Reader:
         if n:
             return
         name, tally = self.source.name, self.tally
-        if tally.other_split and self.split is not None and self.split.startswith(OTHER):
-            raise SabotageError(f"all rows of {name} are of split {self.split.removeprefix(OTHER)}, to be judged on")
-        if tally.other_split:
+        split = self.split or ""
+        own, is_rest = split.removeprefix(OTHER), split.startswith(OTHER)
+        is_there = bool(tally.splits - {own}) if is_rest else own in tally.splits
+        if tally.other_split and is_rest and not is_there:
+            raise SabotageError(f"all rows of {name} are of split {own}, to be judged on")
+        if tally.other_split and not is_there:
             raise SabotageError(
                 f"{name} has no row of the split {self.split!r}: split holds {listed(sorted(tally.splits))}; rename"
                 f" the column to analyse all rows"
             )
         if tally.filtered == tally.rows:
             raise SabotageError(f"no row of {name} meets --where {listed(self.conditions)}")
-        raise SabotageError(f"{self.columns.truth}, the truth, is null in every row of {name}")
+        whose = "another split" if is_rest else f"split {own}"
+        which = f" of {whose} that is left" if tally.other_split else " that is left" if tally.filtered else ""
+        raise SabotageError(f"{self.columns.truth}, the truth, is null in every row{which} of {name}")
 
     # ---- columns ----
 

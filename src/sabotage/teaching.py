@@ -8,7 +8,7 @@ from typing import Any
 from sabotage.calibration import read_calibration
 from sabotage.custom import interpreted, load_rule
 from sabotage.errors import SabotageError, SabotageWarning
-from sabotage.learning import Fitted, cross_fit, fit, is_learned
+from sabotage.learning import Fitted, check_name, cross_fit, fit, is_learned, load_fitted
 from sabotage.panel import Panel
 from sabotage.rules import Rule
 
@@ -32,13 +32,17 @@ class Teaching:
         return self.calibration is not None or self.n_folds is not None
 
     def fit(self, panel: Panel, rule: str | Rule | Fitted, clip: float) -> str | Rule | Fitted:
-        """Return a learned rule's name as the fitted rule, where there is anything to learn from; others as they are.
+        """Return a learned rule's name as the fitted rule, where there is anything to learn from, or a file's as read.
+
+        Any other rule is returned as it is.
 
         Raises
         ------
         SabotageError
-            As `sabotage.fit` and `sabotage.cross_fit`.
+            As `sabotage.fit`, `sabotage.cross_fit` and `sabotage.load_fitted`.
         """
+        if isinstance(rule, str) and rule.endswith(".json"):
+            return load_fitted(rule)
         if not isinstance(rule, str) or not is_learned(rule) or not self.is_possible:
             return rule
         if self.calibration is not None:
@@ -120,8 +124,11 @@ def prepare_rules(
     tuple of Panel and list
         The panel, with the classes of the calibration rows where these were read.
     """
+    for name in filter(is_learned, names):
+        check_name(name)
+    own = [own_rule(name, interpret) for name in names]
     teaching, panel = make_teaching(data, panel, any(is_learned(name) for name in names), n_folds, seed, **options)
-    return panel, [teaching.fit(panel, own_rule(name, interpret), clip) for name in names]
+    return panel, [teaching.fit(panel, rule, clip) for rule in own]
 
 
 def wants_rows(rules: Sequence[str | Rule]) -> bool | None:
@@ -133,4 +140,5 @@ def wants_rows(rules: Sequence[str | Rule]) -> bool | None:
 
 def own_rule(name: str, interpret: bool) -> str | Rule:
     """Return a user's own rule, "file.py:function", uncompiled where asked for; any other name as it is."""
-    return interpreted(load_rule(name, interpret)) if interpret and ".py:" in name else name
+    is_own = ".py:" in name and not is_learned(name)
+    return interpreted(load_rule(name, interpret)) if interpret and is_own else name
