@@ -243,12 +243,14 @@ class RowsEngine(NumbaEngine):
                 labels = self._judge(weights, given, own)
             else:
                 labels = plan.replay.labels_given(weights, plan.order, which, given)
+            if not plan.top:
                 own[:n_classes] += np.bincount(truth[labels == truth], minlength=n_classes)
                 own[:n_classes] -= np.bincount(truth[clean == truth], minlength=n_classes)
             own[n_classes] += np.count_nonzero(labels != clean)
             if plan.counts_said:
-                own[n_classes + 1 :] += np.bincount(labels + 1, minlength=n_classes + 1)[1:]
-                own[n_classes + 1 :] -= np.bincount(clean + 1, minlength=n_classes + 1)[1:]
+                said = own[n_classes + 1 : 2 * n_classes + 1]
+                said += np.bincount(labels + 1, minlength=n_classes + 1)[1:]
+                said -= np.bincount(clean + 1, minlength=n_classes + 1)[1:]
 
     def _judge(self, weights: np.ndarray, given: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Count coverage, or add up logarithms; return the labels of the swept positions."""
