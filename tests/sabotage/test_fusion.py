@@ -8,6 +8,8 @@ from deslib.util import aggregation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import VotingClassifier
 
 from sabotage import Panel, SabotageError, fuse, recorded, replay
 from sabotage.rules import RULES, default_rule, refusal
@@ -209,3 +211,39 @@ def test_recorded_decisions():
     assert_array_equal(decided.labels, panel.fused_label)
     with pytest.raises(SabotageError, match="holds no recorded decision"):
         recorded(make_panel())
+
+
+class Recorded(ClassifierMixin, BaseEstimator):
+    """A classifier that says what an agent of a panel said; its input is the number of the example."""
+
+    def __init__(self, scores=None, labels=None):
+        self.scores, self.labels = scores, labels
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return self.scores[X[:, 0]]
+
+    def predict(self, X):
+        return self.labels[X[:, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "voting", "weights"),
+    [
+        ("mean", "soft", None),
+        ("weighted_mean", "soft", [0.25, 1.0, 0.5]),
+        ("majority", "hard", None),
+        ("weighted_vote", "hard", [0.25, 1.0, 0.5]),
+    ],
+)
+def test_voting_classifier(rule, voting, weights):
+    panel = make_panel(400, 3, 4, seed=5)
+    panel = panel.with_weights(np.tile(weights or [1.0, 1.0, 1.0], (400, 1)))
+    members = [(name, Recorded(panel.scores[:, m], panel.labels[:, m])) for m, name in enumerate(panel.agents)]
+    X = np.arange(400)[:, None]
+    theirs = VotingClassifier(members, voting=voting, weights=weights).fit(X, panel.truth).predict(X)
+    found = fuse(panel, rule)
+    assert_array_equal(found.labels, theirs)
