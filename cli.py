@@ -242,7 +242,9 @@ def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
     what_ifs = {kind: settings.pop(kind) for kind in ("drop", "veto", "cap")}
     settings["temperature"], what_ifs["temperature"] = settings["temperature"]
     settings["n_resamples"] = settings.pop("resamples")
-    rules = [own_rule(name, interpret) for name in settings.pop("rules")]
+    names, against = settings.pop("rules"), settings["against"]
+    own = {name: own_rule(name, interpret) for name in (*names, against)}  # one that is both is loaded once
+    rules, settings["against"] = [own[name] for name in names], own[against]
     panel = read(file, settings["within"], table)
     format = "json" if as_json else format
     if format == "text":

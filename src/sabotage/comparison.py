@@ -260,7 +260,8 @@ def compare(
     if not any(other is against or other == against for other in named):
         named.insert(0, against)
     contenders = make_contenders(panel, named, teaching, what_ifs, clip, temperature, notes)
-    reference = _name_of(against, contenders)
+    place = next(k for k, other in enumerate(named) if other is against or other == against)
+    reference = [one.name for one in contenders if one.reference is None][place]
     plain = [one.replay for one in contenders if one.replay is not None and one.reference is None]
     note_replays([ready for ready in plain if not ready.rule.name.startswith(BEST_AGENT)], notes)
     gap_options = {
@@ -360,16 +361,6 @@ def flat(entry: Entry, statistic: str) -> dict[str, Any]:
         "verdict": None if gap is None else gap.verdict,
     }
     return row
-
-
-def _name_of(against: str | Rule | Fitted | Replay, contenders: Sequence[Contender]) -> str:
-    """Return the contender's name that a reference was asked for by."""
-    name = against if isinstance(against, str) else against.rule.name if isinstance(against, Replay) else against.name
-    for contender in contenders:
-        if contender.name == name or (name == BEST_AGENT and contender.name.startswith(f"{BEST_AGENT} (")):
-            return contender.name
-    # A rule's name may say more than the rule's own: a path before it.
-    return next(one.name for one in contenders if isinstance(against, str) and against.endswith(one.name))
 
 
 def _gap(contender: Contender, options: dict[str, Any], notes: Notes) -> Gap | None:

@@ -66,7 +66,7 @@ def counted(engine_class, ready, statistic, scheme, agent, donors):
 
 
 @pytest.mark.parametrize("cross", [False, True])
-@pytest.mark.parametrize("name", (*NAMES, *STILL))
+@pytest.mark.parametrize("name", [*NAMES, *STILL])
 def test_nothing_is_fitted_again(name, cross, monkeypatch):
     ready = readied(name, cross)
 
