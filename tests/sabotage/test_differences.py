@@ -193,7 +193,7 @@ def test_a_p_is_never_0():
 @pytest.mark.parametrize("statistic", ["accuracy", "balanced_accuracy"])
 def test_captured_is_a_share_of_what_an_oracle_gains(statistic):
     panel = grouped()
-    labels, differences, values = measured(panel, statistic=statistic)
+    labels, differences, _ = measured(panel, statistic=statistic)
     right = (panel.labels == panel.truth[:, None]).any(axis=1)
     oracle = SCORES[statistic](panel.truth, np.where(right, panel.truth, (panel.truth + 1) % 4))
     base = SCORES[statistic](panel.truth, labels["mean"])
