@@ -105,8 +105,10 @@ def print_comparison(comparison: Comparison) -> None:
         out.print(safe(sentence))
 
     def show(headings: Sequence[str], cells: Callable[[Entry], Sequence[str]]) -> None:
+        rows = [(entry.name, *cells(entry)) for entry in comparison.entries]
         out.print()
-        out.print(name_table(headings, [(entry.name, *cells(entry)) for entry in comparison.entries], "rule"))
+        # Cut off, two interventions of one rule may look the same.
+        out.print(name_table(headings, rows, "rule", wraps=True))
 
     ks = list(comparison.entries[0].quality.top_k)[:2]
     show((in_words(comparison.statistic), "difference", "p adj."), lambda entry: _standing(comparison, entry))
