@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from sabotage.reports.tables import Cell, Table, rounded, span, to_csv, to_latex, to_markdown
 
-from sabotage.comparison import Comparison, Entry, flat
+from sabotage.comparison import Comparison
+from sabotage.entries import Entry, flat
 from sabotage.errors import unknown
 from sabotage.measures import in_words
 from sabotage.saying import p_text

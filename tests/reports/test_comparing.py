@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from sabotage.reports.comparing import comparison_card, full_table, paper_table, print_comparison, render
 
 from sabotage import Intervention, SabotageError, compare, simulate
-from sabotage.comparison import flat
+from sabotage.entries import flat
 from sabotage.errors import printable
 
 FEW = {"n_resamples": 50, "n_permutations": 20}
