@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
 
-from sabotage.comparison import Comparison, Entry, flat
+from sabotage.comparison import Comparison
+from sabotage.entries import Entry, flat
 from sabotage.errors import unknown
 from sabotage.measures import in_words
 from sabotage.saying import p_text
@@ -105,8 +106,10 @@ def print_comparison(comparison: Comparison) -> None:
         out.print(safe(sentence))
 
     def show(headings: Sequence[str], cells: Callable[[Entry], Sequence[str]]) -> None:
+        rows = [(entry.name, *cells(entry)) for entry in comparison.entries]
         out.print()
-        out.print(name_table(headings, [(entry.name, *cells(entry)) for entry in comparison.entries], "rule", True))
+        # Cut off, two interventions of one rule may look the same.
+        out.print(name_table(headings, rows, "rule", wraps=True))
 
     ks = list(comparison.entries[0].quality.top_k)[:2]
     show((in_words(comparison.statistic), "difference", "p adj."), lambda entry: _standing(comparison, entry))

@@ -2,28 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral
 from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sabotage import scoring
+from sabotage.comparison_notes import note_nulls
 from sabotage.contenders import BEST_AGENT, RECORDED, Contender, default_rules, make_contenders, place_of
 from sabotage.contests import rank_rules
 from sabotage.contrasts import weigh_examples
-from sabotage.differences import Difference, measure_differences, oracle_hits
-from sabotage.errors import SabotageError, listed, printable, unknown
+from sabotage.differences import measure_differences, oracle_hits
+from sabotage.entries import ASCENDING, DECIMALS, DESCENDING, Entry, Gap, flat, in_order
+from sabotage.errors import SabotageError, printable, unknown
 from sabotage.fusion import CLIP, TEMPERATURE, Replay
-from sabotage.intervals import FEWEST_CLUSTERS, clusters
+from sabotage.intervals import clusters
 from sabotage.interventions import Intervention
 from sabotage.learning import Fitted
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress, permute
-from sabotage.quality import Quality, measure_quality
+from sabotage.quality import measure_quality
 from sabotage.recommending import what_compared
 from sabotage.remarks import note_leaks, note_replays, note_seeds
-from sabotage.resampling import STATISTICS, Resamples, Standing, resample
+from sabotage.resampling import STATISTICS, Resamples, resample
 from sabotage.roles import THRESHOLD
 from sabotage.rules import Rule
 from sabotage.sampling import FEWEST_DONORS
@@ -35,49 +38,6 @@ if TYPE_CHECKING:
 
 N_RESAMPLES = 1000
 N_PERMUTATIONS = 200
-DECIMALS = 12  # to which rules are equal: what differs by less differs in rounding
-DESCENDING = (*STATISTICS, "difference", "gap", "captured")
-ASCENDING = ("log_loss", "ece", "saboteurs", "pivotal", "rank", "name")
-
-
-@dataclass(frozen=True)
-class Gap:
-    """What shuffling reliability costs a rule: see `sabotage.permute`."""
-
-    gap: float
-    interval: tuple[float, float] | None
-    p_value_two_sided: float
-    n_permutations: int
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of a comparison.
-
-    Attributes
-    ----------
-    name : str
-    quality : Quality
-    values : dict of str to Standing
-        Accuracy, balanced accuracy and macro-F1 with their bootstrap intervals.
-    difference : Difference or None
-        None for the reference itself.
-    mean_rank : float or None
-        Over folds or groups, 1 the best.
-    gap : Gap or None
-        None where the rule takes no reliability, or none was asked for, and for interventions.
-    changed_from : str or None
-        Of an intervention, the rule without it.
-    """
-
-    name: str
-    quality: Quality
-    values: dict[str, Standing]
-    difference: Difference | None
-    mean_rank: float | None
-    gap: Gap | None
-    changed_from: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,12 +209,14 @@ def compare(
     if statistic not in STATISTICS:
         raise unknown("statistic", statistic, STATISTICS)
     sort = statistic if sort is None else sort
-    ks = tuple(dict.fromkeys(index(k) for k in top_k))
+    if not all(isinstance(k, Integral) and k >= 1 for k in top_k):
+        raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
+    ks = tuple(dict.fromkeys(int(k) for k in top_k))
     sorts = (*ASCENDING, *DESCENDING, *(f"top_{k}" for k in ks))
     if sort not in sorts:
         raise unknown("sort", sort, sorts)
-    if not all(k >= 1 for k in ks):
-        raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
+    if n_permutations < 0:
+        raise SabotageError(f"n_permutations must be at least 1, or 0 for none: found {n_permutations}")
     notes = Notes(panel.notes)
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
@@ -316,7 +278,7 @@ def compare(
     oracle = None if statistic == "macro_f1" else float((weighting.weight * oracle_hits(panel)).sum())
     comparison = Comparison(
         panel=panel,
-        entries=tuple(_sorted(entries, sort, statistic)),
+        entries=tuple(in_order(entries, sort, statistic)),
         reference=reference,
         statistic=statistic,
         settings=settings,
@@ -329,43 +291,8 @@ def compare(
         n_clusters=found.n_clusters,
         notes=(),
     )
-    _note_nulls(panel, comparison, n_permutations, notes)
+    note_nulls(comparison, notes)
     return replace(comparison, notes=tuple(notes))
-
-
-def flat(entry: Entry, statistic: str) -> dict[str, Any]:
-    """Return an entry as one level of numbers by name, for a table."""
-    own, quality, difference, gap = entry.values[statistic], entry.quality, entry.difference, entry.gap
-    low, high = own.interval or (None, None)
-    row: dict[str, Any] = {"rule": entry.name, "n_abstained": quality.n_abstained}
-    row |= {name: value.value for name, value in entry.values.items()}
-    row |= {f"{statistic}_low": low, f"{statistic}_high": high}
-    row |= {f"top_{k}": share for k, share in quality.top_k.items()}
-    row |= {"log_loss": quality.log_loss, "ece": quality.ece, "wrong": quality.n_wrong}
-    row |= {"saboteurs": quality.n_with_saboteur, "pivotal": quality.n_with_pivotal}
-    row |= {f"saboteur_{agent}": count for agent, count in quality.saboteurs.items()}
-    ahead = None if difference is None else difference.values[statistic]
-    low, high = (None, None) if ahead is None or ahead.difference_interval is None else ahead.difference_interval
-    captured = None if difference is None or difference.captured is None else difference.captured.value
-    row |= {
-        "reference": None if difference is None else difference.reference,
-        "difference": None if ahead is None else ahead.difference,
-        "difference_low": low,
-        "difference_high": high,
-        "only": None if difference is None else difference.n_only,
-        "reference_only": None if difference is None else difference.n_reference_only,
-        "p_mcnemar": None if difference is None else difference.p_mcnemar,
-        "p_clusters": None if difference is None else difference.p_clusters,
-        "p_adjusted": None if difference is None else difference.p_adjusted,
-        "captured": captured,
-        "rank": entry.mean_rank,
-        "gap": None if gap is None else gap.gap,
-        "gap_low": None if gap is None or gap.interval is None else gap.interval[0],
-        "gap_high": None if gap is None or gap.interval is None else gap.interval[1],
-        "gap_p": None if gap is None else gap.p_value_two_sided,
-        "verdict": None if gap is None else gap.verdict,
-    }
-    return row
 
 
 def _gap(contender: Contender, options: dict[str, Any], notes: Notes) -> Gap | None:
@@ -397,73 +324,3 @@ def _folds(panel: Panel) -> tuple[str | None, np.ndarray | None]:
     """Return what rules are ranked over: the folds, else the groups."""
     name = panel.fold_column or panel.group
     return (None, None) if name is None else (name, panel.codes(name))
-
-
-def _sorted(entries: list[Entry], sort: str, statistic: str) -> list[Entry]:
-    """Return the entries with the best first; what has no such number comes last."""
-
-    def key(entry: Entry) -> tuple[bool, Any]:
-        value = flat(entry, statistic)["rule" if sort == "name" else sort]
-        if value is None:
-            return True, 0
-        if sort == "name":
-            return False, value
-        return False, round(value if sort in ASCENDING else -value, DECIMALS)
-
-    return sorted(entries, key=key)
-
-
-def _note_nulls(panel: Panel, comparison: Comparison, n_permutations: int, notes: Notes) -> None:
-    """Say why what is null is null, and what a p takes for granted."""
-    cluster = clusters(panel)
-    rest = [entry.difference for entry in comparison.entries if entry.difference is not None]
-    if cluster is not None:
-        what = panel.group or "id"
-        notes.add(f"p_adjusted is of a t-test over clusters, by {what}: McNemar's takes examples to be independent")
-        if comparison.n_clusters < FEWEST_CLUSTERS:
-            notes.add(
-                f"intervals, p_clusters and p_adjusted are null: it takes {FEWEST_CLUSTERS} clusters, found"
-                f" {comparison.n_clusters}"
-            )
-    elif comparison.n_clusters < FEWEST_CLUSTERS:
-        notes.add(f"intervals are null: it takes {FEWEST_CLUSTERS} examples, found {comparison.n_clusters}")
-    else:
-        notes.add("p_clusters is null: no group is named, examples are taken to be independent of each other")
-    if cluster is not None and comparison.n_clusters >= FEWEST_CLUSTERS and any(own.p_clusters is None for own in rest):
-        notes.add("p_clusters is null where the difference is the same in every cluster: a t-test needs a spread")
-    if panel.runs.any():
-        notes.add(
-            f"captured, oracle, gap and p_clusters are of the mean over {panel.seed_column}; the rest counts each row"
-        )
-    if comparison.statistic != "accuracy":
-        notes.add("McNemar's test and the t-test over clusters are of accuracy, whatever the statistic")
-    if comparison.statistic == "macro_f1":
-        notes.add("captured and oracle are null: macro-F1 is no sum over examples")
-    elif any(own.captured is None for own in rest):
-        notes.add(
-            "captured is null where an oracle gains nothing on the reference, or not for sure: its interval holds 0"
-        )
-    if comparison.ranked_by is None:
-        notes.add("mean_rank is null: there is no fold column and no group to rank rules over")
-    elif comparison.friedman_p is None:
-        notes.add(f"friedman_p is null: it takes three rules that differ, in two or more of {comparison.ranked_by}")
-    if not n_permutations:
-        notes.add("gap is null: 0 permutations were asked for")
-    elif any(entry.gap is None for entry in comparison.entries):
-        notes.add("gap is null for rules that take no reliability, and for interventions")
-    if any(entry.gap is not None and entry.gap.interval is None for entry in comparison.entries):
-        notes.add("the gap's interval is null where too few clusters, or no sums over pairs, are there to give one")
-    n_classes = panel.n_classes
-    for k in (k for k in comparison.settings["top_k"] if k > n_classes):
-        notes.add(f"top_{k} is null: there are {n_classes} classes")
-    if any(k <= n_classes for k in comparison.settings["top_k"]):
-        unranked = [
-            entry.name for entry in comparison.entries if all(share is None for share in entry.quality.top_k.values())
-        ]
-        if unranked:
-            notes.add(f"top-k coverage is null for {listed(unranked, 6)}: labels alone, without scores")
-    flat_scores = [entry.name for entry in comparison.entries if entry.quality.log_loss is None]
-    if flat_scores:
-        notes.add(f"log_loss and ece are null for {listed(flat_scores, 6)}: no distribution over classes")
-    if any(entry.quality.n_with_pivotal is None for entry in comparison.entries):
-        notes.add("pivotal is null for what cannot be replayed without an agent")

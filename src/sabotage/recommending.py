@@ -6,7 +6,8 @@ from sabotage.measures import in_words
 from sabotage.saying import p_text, percent, points, series
 
 if TYPE_CHECKING:
-    from sabotage.comparison import Comparison, Entry
+    from sabotage.comparison import Comparison
+    from sabotage.entries import Entry
 
 NAMED = 4  # rules or agents that are named one by one
 

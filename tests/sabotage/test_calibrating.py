@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sklearn
 from builders import make_panel, panels
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit, logit
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV, _SigmoidCalibration
 from sklearn.isotonic import IsotonicRegression
@@ -16,6 +18,7 @@ from sklearn.metrics import log_loss
 
 from sabotage import SabotageError, calibrating
 
+VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 METHODS = sorted(calibrating.METHODS)
 some = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -45,8 +48,40 @@ class Odds(Scores):
 
 
 def witness(method, X, truth, n_classes, kind):
-    frozen = pytest.importorskip("sklearn.frozen").FrozenEstimator(kind(n_classes))
-    return CalibratedClassifierCV(frozen, method=method).fit(X, truth).predict_proba(X)
+    """Calibrate by scikit-learn, which took fitted classifiers by cv="prefit" before 1.6."""
+    if VERSION >= (1, 6):
+        from sklearn.frozen import FrozenEstimator
+
+        model = CalibratedClassifierCV(FrozenEstimator(kind(n_classes)), method=method)
+    else:
+        model = CalibratedClassifierCV(kind(n_classes), method=method, cv="prefit")
+    return model.fit(X, truth).predict_proba(X)
+
+
+def least_loss(X, truth, n_classes):
+    """Return scores to the power of one exponent, that with which scikit-learn's log loss is least."""
+
+    def softened(log_exponent):
+        return softmax(np.log(X) * np.exp(log_exponent), axis=1)
+
+    found = minimize_scalar(
+        lambda log_exponent: log_loss(truth, softened(log_exponent), labels=np.arange(n_classes)),
+        bounds=(np.log(0.05), np.log(20)),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return softened(found.x)
+
+
+# Of the temperature scikit-learn knows since 1.8.
+WITNESSES = {
+    "isotonic": lambda X, truth, n_classes: witness("isotonic", X, truth, n_classes, Shares),
+    "temperature, least loss": least_loss,
+} | (
+    {"temperature, scikit-learn": lambda X, truth, n_classes: witness("temperature", X, truth, n_classes, Shares)}
+    if VERSION >= (1, 8)
+    else {}
+)
 
 
 def over_confident(n=400, n_classes=4, n_agents=2, seed=0):
@@ -67,17 +102,14 @@ def calibrated(panel, method):
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize(
-    ("method", "theirs", "within"), [("isotonic", "isotonic", 1e-6), ("temperature", "temperature", 1e-4)]
-)
-def test_scores_as_scikit_learn_calibrates_them(method, theirs, within, n_classes):
-    if method == "temperature":
-        pytest.importorskip("sklearn", minversion="1.8")
+@pytest.mark.parametrize("name", list(WITNESSES))
+def test_scores_as_scikit_learn_calibrates_them(name, n_classes):
     panel = over_confident(n_classes=n_classes)
+    method = name.partition(",")[0]
     found = calibrated(panel, method)
     for m in range(2):
-        expected = witness(theirs, panel.scores[:, m], panel.truth, n_classes, Shares)
-        assert_allclose(found.scores[:, m], expected, atol=within)
+        expected = WITNESSES[name](panel.scores[:, m], panel.truth, n_classes)
+        assert_allclose(found.scores[:, m], expected, atol=1e-6 if method == "isotonic" else 1e-4)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])

@@ -14,7 +14,7 @@ from scipy.stats import friedmanchisquare, rankdata
 from sklearn.metrics import accuracy_score, recall_score
 
 from sabotage import Intervention, Panel, SabotageError, compare, fit, permute, replay, replay_callable
-from sabotage.comparison import ASCENDING, DESCENDING, flat
+from sabotage.entries import ASCENDING, DESCENDING, flat
 from sabotage.rules import RULES
 from sabotage.sampling import FEWEST_DONORS
 
@@ -209,6 +209,8 @@ def test_the_statistic_sorts_where_nothing_is_named():
         ({"sort": "acuracy"}, r"unknown sort 'acuracy' \(did you mean accuracy\?\): choose from accuracy, balanced"),
         ({"sort": "top_7"}, "unknown sort 'top_7'"),
         ({"statistic": "top_2"}, "unknown statistic 'top_2'"),
+        ({"top_k": [2.5]}, r"top_k must be whole numbers from 1 on: found \[2.5\]"),
+        ({"n_permutations": -1}, "n_permutations must be at least 1, or 0 for none: found -1"),
         ({"top_k": [0]}, r"top_k must be whole numbers from 1 on: found \[0\]"),
         ({"rules": ["mean", "mean"]}, "mean stands twice among the rules"),
         ({"rules": ["meen"]}, "unknown rule 'meen'"),
