@@ -179,7 +179,7 @@ def compare(
     group : str, optional
         The column whose values stay together in cross-fitting, the panel's own where None.
     what_ifs : sequence of Intervention
-        Each rule once more with each of them, compared with the rule without.
+        Each rule that is replayed once more with each of them, compared with the rule without.
     threshold : float or str
         Confidence from which misleading is sabotage.
     top_k : sequence of int

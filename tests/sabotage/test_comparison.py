@@ -14,7 +14,6 @@ from scipy.stats import friedmanchisquare, rankdata
 from sklearn.metrics import accuracy_score, recall_score
 
 from sabotage import Intervention, Panel, SabotageError, compare, fit, permute, replay, replay_callable
-from sabotage.entries import ASCENDING, DESCENDING, flat
 from sabotage.rules import RULES
 from sabotage.sampling import FEWEST_DONORS
 
@@ -178,31 +177,6 @@ def test_identical_rules_are_alike():
     assert (found.best, found.alike) == ("mean", ("weighted_mean",))
 
 
-@pytest.mark.parametrize("sort", [*DESCENDING, *ASCENDING, "top_2", "top_3"])
-def test_every_order(sort):
-    panel = grouped(60, 12, recorded=True)
-    found = compare(panel, sort=sort, n_resamples=50, n_permutations=20)
-    values = [flat(entry, found.statistic)["rule" if sort == "name" else sort] for entry in found.entries]
-    known = [value for value in values if value is not None]
-    assert values[: len(known)] == known  # nulls last
-    if sort != "name":
-        known = np.round(known, 12).tolist()
-    assert known == sorted(known, reverse=sort not in ASCENDING)
-    asked = found.settings["rules"]
-    groups = {}
-    for entry, value in zip(found.entries, values, strict=True):
-        groups.setdefault(value if value is None or sort == "name" else round(value, 12), []).append(entry.name)
-    for names in groups.values():  # equals as they were asked for
-        assert names == sorted(names, key=asked.index)
-    assert found.settings["sort"] == sort
-
-
-def test_the_statistic_sorts_where_nothing_is_named():
-    found = compare(make_panel(100), THREE, statistic="macro_f1", **FEW)
-    values = [entry.values["macro_f1"].value for entry in found.entries]
-    assert values == sorted(values, reverse=True)
-
-
 @pytest.mark.parametrize(
     ("options", "why"),
     [
@@ -330,28 +304,6 @@ def test_rows_of_repeated_runs():
     strict_json(found)
 
 
-@pytest.mark.parametrize(
-    ("panel", "words"),
-    [
-        (make_panel(6), ["intervals are null: it takes 10 examples, found 6"]),
-        (grouped(60, 5), ["intervals, p_clusters and p_adjusted are null: it takes 10 clusters, found 5"]),
-        (grouped(60, 30), ["p_adjusted is of a t-test over clusters, by g"]),
-        (
-            make_panel(60),
-            ["p_clusters is null: no group is named", "McNemar's test and the t-test over clusters are of"],
-        ),
-        (make_panel(60, recorded=True), ["top-k coverage is null for recorded", "pivotal is null for what cannot be"]),
-        (make_panel(60, 3, 2), ["top_3 is null: there are 2 classes"]),
-        (make_panel(60, scores=False), ["gap is null: 0 permutations were asked for"]),
-    ],
-)
-def test_what_is_null_is_said_to_be(panel, words):
-    found = compare(panel, **FEW)
-    for word in words:
-        assert notes_on(found, word), (word, found.notes)
-    strict_json(found)
-
-
 def test_odd_panels_are_strict_json():
     one_class = make_panel(40)
     one_class = one_class.take(np.flatnonzero(one_class.truth == 1))
@@ -388,23 +340,6 @@ def test_overflowing_weights_have_no_gap():
     found = compare(panel, ["weighted_mean"], n_resamples=20, n_permutations=10)
     assert found.entry("weighted_mean").gap is None
     assert notes_on(found, "weighted_mean: gap is null: the score sums of weighted_mean could overflow")
-
-
-def test_to_dict_and_to_frame_hold_the_same():
-    found = compare(grouped(), THREE, top_k=(1, 2), what_ifs=[DROP], **FEW)
-    frame, data = found.to_frame(), strict_json(found)
-    assert data["n_examples"] == 200
-    assert [rule["name"] for rule in data["rules"]] == frame.index.tolist()
-    for rule in data["rules"]:
-        row = frame.loc[rule["name"]]
-        assert row["balanced_accuracy"] == rule["values"]["balanced_accuracy"]["value"]
-        assert row["top_1"] == rule["quality"]["top_k"]["1"] == rule["values"]["accuracy"]["value"]
-        if rule["difference"] is not None:
-            assert row["p_adjusted"] == rule["difference"]["p_adjusted"]
-            assert row["reference"] == rule["difference"]["reference"]
-            assert row["captured"] == rule["difference"]["captured"]["value"]
-    with pytest.raises(SabotageError, match=r"unknown rule 'meen' \(did you mean mean\?\)"):
-        found.entry("meen")
 
 
 def test_numbers_of_numpy_are_numbers():
