@@ -80,7 +80,7 @@ def print_attribution(attribution: Attribution) -> None:
             known = {name: shares for name, shares in (parts or {}).items() if shares is not None}
             if len(known) > 1:
                 _print_parts(attribution, first, what, known)
-    notes = _sampled(attribution)
+    notes = [*_sampled(attribution), *attribution.notes]
     notes += [f"{name}: {why}" for name, why in attribution.reasons.items()]
     if attribution.n_silent:
         notes.append(f"nobody speaks on {attribution.n_silent:,} examples, which count as without agents")

@@ -85,11 +85,12 @@ def make_contenders(
                     f"{rule.rule.name} was made ready for {rule.panel.n_examples:,} examples: the panel has"
                     f" {panel.n_examples:,}"
                 )
+            note_fit(rule, notes)
             found.append(Contender(rule.rule.name, rule.decision, rule, panel))
         else:
             taught = teaching.fit(panel, rule, clip)
             ready = replay(panel, taught, clip=clip, temperature=temperature)
-            note_fit(taught, notes)
+            note_fit(ready, notes)
             found.append(Contender(ready.rule.name, ready.decision, ready, panel))
             for what in what_ifs:
                 changed = intervene(ready, what, panel, taught)

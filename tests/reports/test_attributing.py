@@ -197,6 +197,15 @@ def test_sampled_orders_are_said_to_be(capsys):
     assert "6 sampled orders" not in " ".join(printed(attributed(), capsys).split())
 
 
+def test_why_there_are_no_intervals_is_said(usual, capsys):
+    assert "intervals are null: it takes 10 clusters, found 6" in usual.notes
+    assert "intervals are null: it takes 10 clusters, found 6" in " ".join(printed(usual, capsys).split())
+    alone = attributed()
+    assert "the interval of a class or group is null where it has fewer than 10 clusters" in alone.notes
+    assert alone.to_dict()["notes"] == list(alone.notes)
+    assert attributed(by_class=False).notes == ()
+
+
 def test_one_agent(capsys):
     found = attributed(n_agents=1)
     text = printed(found, capsys)

@@ -173,7 +173,7 @@ def test_an_audit_shows_itself():
         ({"decision": "recorded"}, "holds no recorded decision"),
         ({"decision": "both"}, "decision must be recorded or replayed"),
         ({"top_k": (0,)}, "top_k must be whole numbers from 1 on"),
-        ({"rule": "stacking"}, "unknown rule 'stacking'"),
+        ({"rule": "stacking"}, "stacking is learned, and nothing to learn from was given"),
     ],
 )
 def test_refused(options, says):
