@@ -1,7 +1,10 @@
 """An attribution for people: what each agent is worth, in all, with each other, by class and by group."""
 
+from collections.abc import Sequence
+
 from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
 
+from sabotage.errors import printable
 from sabotage.intervals import Estimate
 from sabotage.measures import in_words
 from sabotage.saying import level
@@ -10,6 +13,7 @@ from sabotage.shares import Attributed, Attribution, Shares
 FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
 MOST_PARTS = 12  # classes or groups of one table on a terminal
 MOST_PAIRS = 15
+MOST_AGENTS = 5  # side by side
 
 
 def render(attribution: Attribution, format: str) -> str:
@@ -37,6 +41,7 @@ def paper_table(attribution: Attribution) -> Table:
         notes.append(_ends(name, one.panel) + ".")
     rows = tuple((Cell(agent, agent), *(_cell(column[agent]) for column in columns)) for agent in attribution.agents)
     caption = f"What each agent adds to {attribution.rule} on {attribution.n_examples:,} examples."
+    notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in _sampled(attribution)]
     return Table(tuple(headings), rows, caption, (*notes, "Bold: the 95 % interval leaves out 0."))
 
 
@@ -67,13 +72,16 @@ def print_attribution(attribution: Attribution) -> None:
         pairs = sorted((first.panel.interactions or {}).items(), key=lambda pair: -abs(pair[1].value))
         if pairs:
             out.print("\ninteraction: below 0 redundant, above 0 each is worth more with the other")
+            if len(pairs) > MOST_PAIRS:
+                out.print(f"the {MOST_PAIRS} strongest of {len(pairs):,} pairs")
             together = [(f"{a} and {b}", _brief(found)) for (a, b), found in pairs[:MOST_PAIRS]]
             out.print(name_table((in_words(first.statistic),), together, "agents"))
         for what, parts in (("class", first.by_class), ("group", first.by_group)):
             known = {name: shares for name, shares in (parts or {}).items() if shares is not None}
             if len(known) > 1:
                 _print_parts(attribution, first, what, known)
-    notes = [f"{name}: {why}" for name, why in attribution.reasons.items()]
+    notes = [*_sampled(attribution), *attribution.notes]
+    notes += [f"{name}: {why}" for name, why in attribution.reasons.items()]
     if attribution.n_silent:
         notes.append(f"nobody speaks on {attribution.n_silent:,} examples, which count as without agents")
     print_notes(out, notes)
@@ -89,14 +97,32 @@ def _print_parts(attribution: Attribution, first: Attributed, what: str, parts: 
         return min(found.value for found in shares.shapley.values())
 
     chosen = sorted(parts.items(), key=lambda pair: worst(pair[1]))[:MOST_PARTS]
-    shown = attribution.agents[:5]
+    shown = attribution.agents[:MOST_AGENTS]
     rows = [
         (name, f"{shares.n_examples:,}", *(f"{shares.shapley[agent].value:+.3f}" for agent in shown))
         for name, shares in chosen
     ]
-    rest = f", {len(chosen)} of {len(parts)}" if len(chosen) < len(parts) else ""
+    rest = f", {len(chosen)} of {len(parts):,}" if len(chosen) < len(parts) else ""
     out.print(f"\nShapley values of {in_words(first.statistic)} by {what}, the lowest first{rest}")
-    out.print(name_table(("n", *(safe(agent)[:10] for agent in shown)), rows, what))
+    if len(shown) < len(attribution.agents):
+        out.print(f"the first {len(shown)} of {len(attribution.agents):,} agents; --format csv has all")
+    out.print(name_table(("n", *map(safe, _short(shown))), rows, what))
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Cut names to ten letters: the first of each where these tell them apart, else the last, else its number."""
+    shown = [printable(name) for name in names]
+    numbers = [f"agent {k}" for k in range(1, len(shown) + 1)]
+    for short in ([name[:10] for name in shown], [name[-10:] for name in shown]):
+        if len(set(short)) == len(short):
+            return short
+    return numbers
+
+
+def _sampled(attribution: Attribution) -> list[str]:
+    if attribution.n_orders is None:
+        return []
+    return [f"Shapley values are from {attribution.n_orders:,} sampled orders of the agents"]
 
 
 def _ends(name: str, shares: Shares) -> str:

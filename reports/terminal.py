@@ -8,6 +8,7 @@ from rich.table import Table
 from sabotage.reports.writing import FILES
 
 from sabotage.audit import Audit
+from sabotage.calibrating import METHODS
 from sabotage.controls import Controls, DoseResponse
 from sabotage.diagnosis import Diagnosis
 from sabotage.errors import printable
@@ -278,7 +279,11 @@ def print_rules(rules: Sequence[Rule]) -> None:
     for rule in rules:
         learns = ", fitted" if rule.learned else ""
         table.add_row(safe(rule.name), safe(rule.formula), f"{rule.needs}{learns}")
-    console().print(table)
+    out = console()
+    out.print(table)
+    if any(rule.learned for rule in rules):
+        methods = ", ".join(f"calibrated-{method}:RULE" for method in METHODS)
+        out.print(f"calibrated:RULE or {methods}: over calibrated agents, fitted; RULE is one that is not")
 
 
 def print_fitted(fitted: Fitted, path: str) -> None:

@@ -11,10 +11,13 @@ from sabotage.contrasts import Weighting, contrast, weigh_examples
 from sabotage.errors import SabotageError, unknown
 from sabotage.fusion import Replay, as_replay
 from sabotage.interrupts import Stop, interruptible
+from sabotage.intervals import FEWEST_CLUSTERS, clusters
 from sabotage.kernels import fusing
 from sabotage.measures import Measure, make_measure
+from sabotage.notes import Notes
 from sabotage.panel import Panel, chunks
 from sabotage.permutation import Progress
+from sabotage.remarks import note_fit
 from sabotage.running import usable_cpus
 from sabotage.shapley import MOST_AGENTS, Game, exact_game, sampled_game
 from sabotage.shares import Attributed, Attribution, Shares
@@ -107,6 +110,14 @@ def attribute(
         by_name[name] = Attributed(
             name, found["panel"]["all"], each if by_class else None, found["group"] if found["group"] else None
         )
+    notes = Notes(panel.notes)
+    note_fit(ready, notes)
+    cluster = clusters(panel)
+    n_clusters = panel.n_examples if cluster is None else len(np.unique(cluster))
+    if n_clusters < FEWEST_CLUSTERS:
+        notes.add(f"intervals are null: it takes {FEWEST_CLUSTERS} clusters, found {n_clusters}")
+    elif by_class or (by_group and panel.group is not None):
+        notes.add(f"the interval of a class or group is null where it has fewer than {FEWEST_CLUSTERS} clusters")
     return Attribution(
         rule=ready.rule.name,
         agents=panel.agents,
@@ -116,6 +127,7 @@ def attribute(
         seed=None if is_exact else seed,
         statistics=by_name,
         reasons=reasons,
+        notes=tuple(notes),
     )
 
 

@@ -17,7 +17,7 @@ from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
 from sabotage.files import sha256
 from sabotage.finding import find
-from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay, resolve
+from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
 from sabotage.headroom import Headroom
 from sabotage.learning import Fitted
 from sabotage.notes import Notes
@@ -253,12 +253,11 @@ engine, progress
             digest = sha256(panel.origin.path)
         except OSError as error:
             notes.warn(f"sha256 is null: {panel.origin.path} cannot be read any more ({error.strerror})")
-    rule = None if rule is None else resolve(rule)
     ready = replay(panel, rule, clip=clip, temperature=temperature)
     source = decision or ("recorded" if panel.fused_label is not None else "replayed")
     decided = recorded(panel) if source == "recorded" else ready.decision
     roles = assign_roles(panel, decided, ready, threshold)
-    note_fit(rule, notes)
+    note_fit(ready, notes)
     note_replay(ready, notes)
     scores = score_decision(panel, decided, ready.decision, ks, notes)
     unknown_pivotal = n_pivotal_unknown(roles)
@@ -307,8 +306,8 @@ engine, progress
     note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,
-        "n_fit": rule.n_fit if isinstance(rule, Fitted) else None,
-        "n_folds": len(rule.parts) if isinstance(rule, Fitted) and rule.fold is not None else None,
+        "n_fit": None if ready.fitted is None else ready.fitted.n_fit,
+        "n_folds": None if ready.fitted is None or ready.part is None else len(ready.fitted.parts),
         "weights": panel.weights,
         "decision": source,
         "threshold": threshold if isinstance(threshold, str) else float(threshold),

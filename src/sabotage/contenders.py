@@ -138,10 +138,11 @@ def make_contenders(
         taught: str | Rule | Fitted | None = None
         if isinstance(rule, Replay):
             ready = replay(panel, rule)
+            note_fit(ready, notes)
         else:
             taught = teaching.fit(panel, rule, clip)
             ready = replay(panel, taught, clip=clip, temperature=temperature)
-            note_fit(taught, notes)
+            note_fit(ready, notes)
         found.append(Contender(ready.rule.name, ready.decision, ready, panel))
         for what in what_ifs:
             why = why_not(ready, what) if taught is None else None

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sabotage.controls import Controls, DoseResponse, measure_dose_response, run_controls
-from sabotage.fusion import CLIP, TEMPERATURE, Replay, replay, resolve
+from sabotage.fusion import CLIP, TEMPERATURE, Replay, replay
 from sabotage.headroom import Headroom, measure_headroom
 from sabotage.learning import Fitted
 from sabotage.notes import Notes
@@ -155,9 +155,8 @@ progress
     tests: list[Permutation] = []
     contexts = []
     for rule in dict.fromkeys(rules) or [None]:
-        rule = None if rule is None else resolve(rule)
         ready = replay(panel, rule, clip=clip, temperature=temperature)
-        note_fit(rule, notes)
+        note_fit(ready, notes)
         note_replay(ready, notes)
         for statistic in dict.fromkeys(statistics):
             found, context = examine(

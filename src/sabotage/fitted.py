@@ -29,21 +29,26 @@ def replay_fitted(panel: Panel, fitted: Fitted, clip: float, temperature: float)
     SabotageError
         If the panel is another, or does not have what the rule needs.
     """
+    return replace(_ready(panel, fitted, clip, temperature), part=fitted.fold, fitted=fitted)
+
+
+def _ready(panel: Panel, fitted: Fitted, clip: float, temperature: float) -> Replay:
+    """Put evidence and weights together, whichever part they come from."""
     if fitted.learner == "calibrated":
         ready = replay(_calibrated(panel, fitted), fitted.inner, clip=clip, temperature=temperature)
-        return replace(ready, rule=replace(ready.rule, name=fitted.name), part=fitted.fold)
+        return replace(ready, rule=replace(ready.rule, name=fitted.name))
     rule = RULES[fitted.learner]
     require(rule, panel)
     parts = list(fitted.each(panel))
     if fitted.learner == "class_weighted":
         evidence = _by_part(panel, parts, class_weights.evidence)
-        return Replay(panel, rule, clip, 1.0, evidence, panel.labels, part=fitted.fold)
+        return Replay(panel, rule, clip, 1.0, evidence, panel.labels)
     spoken = np.where(stacking.speaking(panel), panel.labels, np.int32(-1))
     if fitted.learner == "learned_gate":
         assert panel.scores is not None  # require() saw to it
         gates = np.stack([gating.coefficients(parameters) for parameters, _ in parts])
-        return Replay(panel, rule, clip, 1.0, panel.scores, spoken, gates, fitted.fold)
-    return Replay(panel, rule, clip, 1.0, _by_part(panel, parts, stacking.evidence), spoken, part=fitted.fold)
+        return Replay(panel, rule, clip, 1.0, panel.scores, spoken, gates)
+    return Replay(panel, rule, clip, 1.0, _by_part(panel, parts, stacking.evidence), spoken)
 
 
 def _by_part(

@@ -80,7 +80,8 @@ class Replay:
     `spoken` (n, M) int32 is the label of every agent that the rule can use, -1 of the others; `evidence` (n, M, C) is
     the panel's own array where the rule combines plain scores, or (1, 1, C) where the labels are the evidence; of
     learned rules it may be wider. `gates` (parts, M + 2, 2 M + 1) are the coefficients of a learned gate, and `part`
-    (n,) int64 says which part of a cross-fitted rule decides an example, None where there is one only.
+    (n,) int64 says which part of a cross-fitted rule decides an example, None where there is one only. `fitted` is the
+    learned rule that all this was made of.
     """
 
     panel: Panel
@@ -91,6 +92,7 @@ class Replay:
     spoken: np.ndarray
     gates: np.ndarray | None = None
     part: np.ndarray | None = None
+    fitted: Fitted | None = None
 
     @property
     def kind(self) -> int:

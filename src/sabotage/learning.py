@@ -210,6 +210,10 @@ def check_fits(fitted: Fitted, panel: Panel) -> None:
             lost, new = [name for name in own if name not in other], [name for name in other if name not in own]
             how = "; in another order" * (not lost and not new)
             how += f"; {listed(lost)} not in the panel" * bool(lost) + f"; {listed(new)} not in the rule" * bool(new)
+            # Agents can be left out and classes added; what one panel lacks otherwise it cannot be given.
+            if {"agents": bool(new) and not lost, "classes": not new, "weights": own != ("given",)}[what]:
+                texts = map(str, fitted.classes if what == "classes" else own)
+                how += f"; --{what} {','.join(texts)} would do"
             raise SabotageError(f"{fitted.name} was fitted on other {what} than the panel has{how}")
 
 

@@ -287,6 +287,7 @@ def _conclude(
         seeds=seeds,
         per_seed=shape.per_seed,
         broken=broken,
+        within_folds=ready.part is not None and ready.rule.uses_reliability,
     )
 
 

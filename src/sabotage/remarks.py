@@ -11,7 +11,6 @@ from sabotage.fusion import Replay
 from sabotage.headroom import STATISTICS, Headroom
 from sabotage.intervals import FEWEST_CLUSTERS
 from sabotage.leakage import find_leaks
-from sabotage.learning import Fitted
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.results import Permutation
@@ -30,9 +29,10 @@ def note_leaks(panel: Panel, strict: bool, notes: Notes) -> None:
         notes.warn(sentence)
 
 
-def note_fit(rule: object, notes: Notes) -> None:
+def note_fit(ready: Replay, notes: Notes) -> None:
     """Say what a learned rule was fitted on; nothing of any other."""
-    if not isinstance(rule, Fitted):
+    rule = ready.fitted
+    if rule is None:
         return
     if rule.fold is None:
         notes.add(f"{rule.name} was fitted on {rule.n_fit:,} rows: what it is worth can be seen on others alone")

@@ -93,6 +93,8 @@ class Permutation:
         Whether each seed was shuffled on its own and p is twice their median, instead of all in step.
     broken : ndarray of shape (R,)
         The statistic of each replicate.
+    within_folds : bool
+        Whether reliability stayed in the folds of a cross-fitted rule.
     """
 
     rule: str
@@ -131,6 +133,7 @@ class Permutation:
     seeds: tuple[SeedTest, ...]
     per_seed: bool
     broken: np.ndarray
+    within_folds: bool = False
 
     @property
     def takes_reliability(self) -> bool:
@@ -167,14 +170,15 @@ class Permutation:
             self.scheme, f"the reliability of {self.agent} alone"
         )
         strata = [f"one of {self.within_difficulty} strata of difficulty"] if self.within_difficulty else []
-        same = ["availability pattern", *self.within, *strata]
+        folds = ["fold of the cross-fit"] if self.within_folds else []
+        same = ["availability pattern", *self.within, *folds, *strata]
         what = "ids, in step over their seeds," if self.seeds and not self.per_seed else "examples"
         shared = same[0] if len(same) == 1 else f"{', '.join(same[:-1])} and {same[-1]}"
         return f"{moved}, among {what} of the same {shared}{'; no row keeps its own' if self.derangement else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields of audit.json; what could not be had is None."""
-        apart = ("agent", "moments", "why_no_moments", "broken", "still", "seeds", "against_weightless")
+        apart = ("agent", "moments", "why_no_moments", "broken", "still", "seeds", "against_weightless", "within_folds")
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
         fields["within"] = list(self.within)
         exact = dict.fromkeys(Moments.__dataclass_fields__) if self.moments is None else asdict(self.moments)

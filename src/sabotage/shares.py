@@ -112,6 +112,8 @@ class Attribution:
         In the order asked for; None for what the rule does not have.
     reasons : dict of str to str
         Why a statistic, or the interactions, are None.
+    notes : tuple of str
+        What a learned rule was fitted on, and why there are no intervals where there are none.
     """
 
     rule: str
@@ -122,12 +124,18 @@ class Attribution:
     seed: int | None
     statistics: dict[str, Attributed | None]
     reasons: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain fields; what could not be had is None, with the reason under "reasons"."""
         found = {name: None if one is None else one.to_dict() for name, one in self.statistics.items()}
         fields = {name: getattr(self, name) for name in ("rule", "n_examples", "n_silent", "n_orders", "seed")}
-        return fields | {"agents": list(self.agents), "statistics": found, "reasons": dict(self.reasons)}
+        return fields | {
+            "agents": list(self.agents),
+            "statistics": found,
+            "reasons": dict(self.reasons),
+            "notes": list(self.notes),
+        }
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a number.

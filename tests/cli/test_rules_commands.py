@@ -145,7 +145,7 @@ def test_a_learned_rule_wherever_a_rule_is_named(run, command, how):
     strict(done.stdout)
     assert '"stacking"' in done.stdout or command == "profile"
     told = "stacking was fitted in 4 folds" if "--cross-fit" in how else "stacking was fitted on 100 rows"
-    assert told in done.stdout or command == "attribute"
+    assert told in done.stdout
     shown = run(command, "preds.parquet", *how, *SHORT[command])
     assert shown.returncode == 0
     assert max(map(len, shown.stdout.splitlines())) <= 80
@@ -245,11 +245,35 @@ def test_fit_writes_what_the_others_read(run, tmp_path):
     assert (tmp_path / "all.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("words", [("a", "b", "c"), (1, 2, 10)], ids=["texts", "numbers"])
+def test_a_class_that_only_the_fit_knew_is_named_in_the_way_out(run, tmp_path, words):
+    truth = [words[k % 2] for k in range(40)] + [words[k % 3] for k in range(40)]
+    said = [words[k // 2 % 2] for k in range(80)]
+    columns = {
+        "y": truth,
+        "m_label": said,
+        "m_confidence": np.linspace(0.2, 0.9, 80),
+        "split": ["test"] * 40 + ["train"] * 40,
+    }
+    pd.DataFrame(columns).to_parquet(tmp_path / "votes.parquet")
+    path, rule = tmp_path / "votes.parquet", tmp_path / "rule.json"
+    assert run("fit", path, "--rule", "class_weighted", "-o", rule).returncode == 0
+    arguments = ("analyze", path, "--rule", rule, "--permutations", "0", "--json")
+    refused = run(*arguments)
+    way_out = f"--classes {','.join(map(str, words))}"
+    assert (refused.returncode, f"{way_out} would do" in refused.stderr) == (2, True)
+    done = run(*arguments, *way_out.split())
+    assert (done.returncode, done.stderr) == (0, "")
+    by_name = run("analyze", path, "--rule", "class_weighted", "--permutations", "0", "--json")
+    assert json.loads(done.stdout)["decision"] == json.loads(by_name.stdout)["decision"]
+
+
 def test_rules_lists_ones_own(run):
     done = run("rules", "mine.py:trimmed", "mine.py:loudest")
     assert (done.returncode, done.stderr) == (0, "")
     assert "mine.py:trimmed" in done.stdout
     assert "Weighted votes." in done.stdout
+    assert "calibrated:RULE or calibrated-temperature:RULE" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     found = strict(run("rules", "mine.py:loudest", "--json").stdout)
     assert found[-1] == {

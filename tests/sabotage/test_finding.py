@@ -215,7 +215,8 @@ def test_a_small_difference_that_is_seen_is_said_to_be_below_what_matters():
 def test_what_could_not_move_is_not_called_shuffled():
     still = shuffled(0.5, 0.0, 0.0, 1.0, 0.0, still="no decision can change")
     assert third(still) == "Reliability is inert under weighted_mean: no decision can change."
-    assert third(dataclasses.replace(still, rule="majority"), rule="majority") == (
+    unweighed = dataclasses.replace(still, rule="majority", still="majority takes no reliability")
+    assert third(unweighed, rule="majority") == (
         "majority takes no reliability, so there was nothing to shuffle."
     )
     alone = shuffled(0.5, 0.0, 0.0, 1.0, 0.0, n_usable=0)

@@ -338,6 +338,17 @@ def test_what_does_not_fit_is_one_sentence(name):
             with pytest.raises(SabotageError) as error:
                 replay(other, rule)
             assert says in str(error.value)
+    for field, other, way_out in (
+        ("agents", ("agent0", "agent2", "agent1"), None),
+        ("classes", (*panel.classes, "x"), "; --classes anger,disgust,fear,happy,x would do"),
+        ("classes", panel.classes[::-1], "; --classes happy,fear,disgust,anger would do"),
+        ("weights", "loudness", "; --weights loudness would do"),
+    ):
+        with pytest.raises(SabotageError) as error:
+            replay(panel, replace(fitted, **{field: other}))
+        assert str(error.value).endswith(way_out or "in another order")
+    with pytest.raises(SabotageError, match="agent1 not in the rule; --agents agent0,agent2 would do"):
+        replay(panel, replace(fitted, agents=("agent0", "agent2")))
     with pytest.raises(SabotageError, match="was cross-fitted on 100 rows and decides no others: found 99"):
         replay(panel.take(np.arange(99)), crossed)
     for other in (calibration, panel.take(np.arange(100)[::-1]), replace(panel, truth=np.roll(panel.truth, 1))):

@@ -241,7 +241,10 @@ def test_it_is_said_that_reliability_stays_in_its_fold():
     n_patterns = len(np.unique(ready.spoken >= 0, axis=0))
     assert permute(replay(panel), n_permutations=19).n_blocks == n_patterns
     pairs = np.unique(np.c_[ready.spoken >= 0, crossed[0].fold], axis=0)
-    assert permute(ready, n_permutations=19).n_blocks == len(pairs) > n_patterns
+    test = permute(ready, n_permutations=19)
+    assert test.n_blocks == len(pairs) > n_patterns
+    assert test.exchanged.endswith("among examples of the same availability pattern and fold of the cross-fit")
+    assert permute(replay(panel), n_permutations=19).exchanged.endswith("of the same availability pattern")
 
 
 @pytest.mark.parametrize("cross", [False, True])
