@@ -17,7 +17,7 @@ from sabotage.labels import Label
 from sabotage.learners import LEARNERS, is_learned, parse_learned
 from sabotage.panel import Panel
 from sabotage.parameters import Parameters
-from sabotage.rules import RULES
+from sabotage.rules import find_rule
 from sabotage.stacking import CLIP
 
 __all__ = [
@@ -192,11 +192,10 @@ def cross_fit(
 def check_name(name: str) -> None:
     """Raise SabotageError for a name that is no learned rule's, or of one over agents that cannot be calibrated."""
     _, _, inner = parse_learned(name)
-    if inner is not None and (inner not in RULES or RULES[inner].learned):
-        raise SabotageError(
-            f"{name}: over calibrated agents go the rules of the catalogue that learn nothing themselves; found"
-            f" {inner!r}"
-        )
+    if inner is None:
+        return
+    if is_learned(inner) or find_rule(inner).learned:
+        raise SabotageError(f"{name}: over calibrated agents go rules that learn nothing themselves; found {inner!r}")
 
 
 def check_fits(fitted: Fitted, panel: Panel) -> None:

@@ -216,9 +216,7 @@ def test_what_could_not_move_is_not_called_shuffled():
     still = shuffled(0.5, 0.0, 0.0, 1.0, 0.0, still="no decision can change")
     assert third(still) == "Reliability is inert under weighted_mean: no decision can change."
     unweighed = dataclasses.replace(still, rule="majority", still="majority takes no reliability")
-    assert third(unweighed, rule="majority") == (
-        "majority takes no reliability, so there was nothing to shuffle."
-    )
+    assert third(unweighed, rule="majority") == ("majority takes no reliability, so there was nothing to shuffle.")
     alone = shuffled(0.5, 0.0, 0.0, 1.0, 0.0, n_usable=0)
     assert third(alone) == ("Nothing could be shuffled: no block holds two different rows of reliability (untestable).")
     assert what_was_not_shown(still).startswith("Not shown: that the scores carry no information")

@@ -13,7 +13,7 @@ from sabotage.kernels import pairs
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
-from sabotage import Intervention, SabotageError, analyze, assign_roles, attribute, compare, fuse, replay
+from sabotage import Intervention, SabotageError, analyze, assign_roles, attribute, calibrating, compare, fuse, replay
 from sabotage.fusion import log_parts
 from sabotage.interventions import intervene
 from sabotage.learning import cross_fit, fit, load_fitted
@@ -362,11 +362,30 @@ def test_what_does_not_fit_is_one_sentence(name):
             replay(replace(panel, scores=mute), fitted)
 
 
-@pytest.mark.parametrize("inner", ["nonsense", "stacking", "calibrated:mean", "mean:", "best_agent"])
-def test_only_rules_that_learn_nothing_go_over_calibrated_agents(inner):
+@pytest.mark.parametrize(
+    ("inner", "says"),
+    [
+        ("stacking", "over calibrated agents go rules that learn nothing"),
+        ("calibrated:mean", "over calibrated agents go rules that learn nothing"),
+        ("nonsense", "unknown rule 'nonsense'"),
+        ("mean:", "unknown rule 'mean:'"),
+        ("best_agent", "unknown rule 'best_agent'"),
+        ("none.py:mean", "there is no file 'none.py'"),
+    ],
+)
+def test_only_rules_that_learn_nothing_go_over_calibrated_agents(inner, says):
     for learn in (fit, lambda panel, name: cross_fit(panel, name, 3)):
-        with pytest.raises(SabotageError, match="over calibrated agents go the rules of the catalogue"):
+        with pytest.raises(SabotageError, match=says):
             learn(make_panel(), f"calibrated:{inner}")
+
+
+def test_a_rule_of_ones_own_goes_over_calibrated_agents(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text("def first(evidence, weights, available, out):\n    out[:] = evidence[available.argmax()]\n")
+    panel = make_panel(seed=3)
+    fitted = fit(panel, f"calibrated:{path}:first")
+    first = calibrating.calibrate(panel, fitted.parts[0]).scores[:, 0].argmax(axis=1)
+    assert_array_equal(replay(panel, fitted).decision.labels, first)
 
 
 @pytest.mark.parametrize("name", ["stacking", "learned_gate", "calibrated:mean", "class_weighted"])

@@ -45,9 +45,9 @@ def test_a_gain_that_is_seen(aligned):
     assert gain.startswith(
         f"weighted_mean has the highest balanced accuracy of 2 rules,"
         f" {100 * own.values['balanced_accuracy'].value:.1f} %, {100 * difference.difference:.1f} points more than mean"
-        f" [{low}, {high}], p "
+        f" [{low}, {high}], Holm-adjusted p "
     )
-    assert gain.endswith(" for its accuracy after adjusting for all.")
+    assert gain.endswith(" for accuracy.")
     assert alike == "Every other rule does worse than weighted_mean, by an interval that leaves out 0."
     counts = own.quality.saboteurs
     first = max(counts, key=counts.get)

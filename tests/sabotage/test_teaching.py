@@ -321,7 +321,7 @@ def test_a_teaching_has_one_source():
 
 def test_names_are_looked_at_before_rows_are_read(tmp_path):
     for name, says in (
-        ("calibrated:nonsense", "over calibrated agents go the rules of the catalogue"),
+        ("calibrated:nonsense", "unknown rule 'nonsense'"),
         ("calibrated", "must say which rule"),
         ("calibrated-beta:mean", "unknown calibration method 'beta'"),
         ("no.json", "no.json cannot be read"),
