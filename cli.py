@@ -1,6 +1,5 @@
 """The `sabotage` command: parse, call, print. No analysis here, and no heavy import outside a command."""
 
-import contextlib
 import io
 import os
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from sabotage.reports.progress import progress_bar
 
 from sabotage.errors import SabotageError, SabotageWarning, printable
 from sabotage.options import (
@@ -21,6 +21,7 @@ from sabotage.options import (
     rule_option,
     rules_option,
     score_options,
+    split,
     statistic_option,
     statistics_option,
     table_options,
@@ -30,7 +31,6 @@ from sabotage.options import (
 
 if TYPE_CHECKING:
     from sabotage.panel import Panel
-    from sabotage.permutation import Progress
 
 COULD_NOT, INTERRUPTED = 2, 130
 
@@ -421,32 +421,6 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
 
 
 PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")
-TABLE_NAMES = (
-    "id",
-    "truth",
-    "agents",
-    "fused_label",
-    "weights",
-    "where",
-    "classes",
-    "group",
-    "seed_column",
-    "fold_column",
-    "input_format",
-    "confidence_scale",
-)
-
-
-def split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part the options of the table from those of the analysis, under the names that Python uses."""
-    table = {name: value for name, value in options.items() if name in TABLE_NAMES}
-    settings = {name: value for name, value in options.items() if name not in TABLE_NAMES}
-    if "permutations" in settings:
-        settings["n_permutations"] = settings.pop("permutations")
-    if "threshold" in settings:
-        with contextlib.suppress(ValueError):  # a quantile, or an error that the analysis words
-            settings["threshold"] = float(settings["threshold"])
-    return table, settings
 
 
 def read(file: str, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
@@ -478,30 +452,6 @@ def print_json(value: object) -> None:
     import json
 
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-class progress_bar:  # noqa: N801 - reads as the context manager that it is
-    """A bar on a terminal's standard error, nothing elsewhere; gives the callback that moves it."""
-
-    def __init__(self, what: str = "permutations") -> None:
-        self.what = what
-
-    def __enter__(self) -> "Progress | None":
-        if not sys.stderr.isatty():
-            self.bar = None
-            return None
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn(self.what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self.bar.start()
-        task = self.bar.add_task(self.what, total=None)
-        return lambda done, total: self.bar.update(task, completed=done, total=total) if self.bar else None
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The options that commands share: one spelling, one default, one help text each."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -205,3 +206,30 @@ format_option = click.option(
     help="Of what is printed; all but text go alone to standard output.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")
+
+TABLE_NAMES = (
+    "id",
+    "truth",
+    "agents",
+    "fused_label",
+    "weights",
+    "where",
+    "classes",
+    "group",
+    "seed_column",
+    "fold_column",
+    "input_format",
+    "confidence_scale",
+)
+
+
+def split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the options of the table from those of the analysis, under the names that Python uses."""
+    table = {name: value for name, value in options.items() if name in TABLE_NAMES}
+    settings = {name: value for name, value in options.items() if name not in TABLE_NAMES}
+    if "permutations" in settings:
+        settings["n_permutations"] = settings.pop("permutations")
+    if "threshold" in settings:
+        with contextlib.suppress(ValueError):  # a quantile, or an error that the analysis words
+            settings["threshold"] = float(settings["threshold"])
+    return table, settings
