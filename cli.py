@@ -245,7 +245,7 @@ def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
     loaded = {name: own_rule(name, interpret) for name in (*settings["rules"], settings["against"])}  # each file once
     rules, settings["against"] = [loaded[name] for name in settings.pop("rules")], loaded[settings["against"]]
     panel = read(file, settings["within"], table)
-    format = "json" if as_json else format
+    format = one_format(format, as_json)
     if format == "text":
         terminal.print_panel(panel)
     wanted = wants_rows([*rules, settings["against"]])
@@ -266,6 +266,7 @@ def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
         print_json(comparison.to_dict())
     else:
         click.echo(comparing.render(comparison, format), nl=False)
+        say_notes(comparison.notes)
 
 
 @commands.command()
@@ -301,7 +302,7 @@ def attribute(file: str, format: str, as_json: bool, **options: Any) -> None:
 
     table, settings = split(options)
     panel = read(file, (), table)
-    format = "json" if as_json else format
+    format = one_format(format, as_json)
     if format == "text":
         terminal.print_panel(panel)
     panel, rule = learned(file, panel, settings, table)
@@ -315,6 +316,7 @@ def attribute(file: str, format: str, as_json: bool, **options: Any) -> None:
         print_json(found.to_dict())
     else:
         click.echo(attributing.render(found, format), nl=False)
+        say_notes(found.notes)
 
 
 @commands.command()
@@ -468,6 +470,19 @@ def show_warning(message: Warning | str, category: type[Warning], *place: Any, *
     """Say our own warnings in one line, and others not at all: they are about code, not about the file."""
     if issubclass(category, SabotageWarning):
         say("warning", str(message))
+
+
+def one_format(format: str, as_json: bool) -> str:
+    """Return the format that --format and --json ask for; raises SabotageError where they differ."""
+    if as_json and format not in ("text", "json"):
+        raise SabotageError(f"--json and --format {format} are two formats: give one")
+    return "json" if as_json else format
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """Print notes to standard error, where a table alone goes to standard output; warnings were said as they came."""
+    for note in notes:
+        say("note", note)
 
 
 def say(kind: str, sentence: str) -> None:

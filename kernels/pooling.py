@@ -1,7 +1,7 @@
 """Fusion rules as functions of one example, and the loop that runs any of them: ours, learned ones, a user's own.
 
 A rule is `rule(evidence, weights, available, out)`: evidence (M, K) float64, weights (M,) float64, available (M,) bool,
-and one score a class into out (C,), which comes full of NaN. Silent agents have no evidence that counts and weigh 0; at
+and one score a class into out (C,), which comes full of NaN. Silent agents have evidence of NaN and weigh 0; at
 least one agent speaks. Scores of -inf for all classes are no outcome. K is C but for learned rules.
 """
 
@@ -176,8 +176,8 @@ def apply(
 ) -> int:
     """Decide example i by a rule under weights[row]: the lowest class of the highest score, -1, or -2 for no number.
 
-    The rule gets copies, `given` (M, K), `heard` (M,) and `available` (M,): of views all threads would count the
-    references to one array, and a rule could change them.
+    The rule gets copies, `given` (M, K), NaN of silent agents, `heard` (M,) and `available` (M,): of views all threads
+    would count the references to one array, and a rule could change them.
     """
     n_spoken = 0
     for m in range(len(available)):
@@ -185,7 +185,7 @@ def apply(
         n_spoken += available[m]
         heard[m] = weights[row, m]
         for k in range(given.shape[1]):
-            given[m, k] = evidence[i, m, k]
+            given[m, k] = evidence[i, m, k] if available[m] else np.nan
     label = -1
     if n_spoken > 0:
         out[:] = np.nan
@@ -249,14 +249,16 @@ def pool_given(
 
 def interpret(rule: Rule, evidence: Floats, spoken: Labels, weights: Floats, decision: Labels, scores: Floats) -> int:
     """Do what `pool` does with a rule that is plain Python."""
-    evidence, weights = evidence.view(), weights.view()
-    evidence.flags.writeable = weights.flags.writeable = False
+    weights = weights.view()
+    weights.flags.writeable = False
     for i in range(len(spoken)):
         available, out = spoken[i] >= 0, scores[i]
+        given = np.where(available[:, None], evidence[i], np.nan)
+        given.flags.writeable = False
         out[:] = np.nan if available.any() else -np.inf
         if available.any():
             try:
-                rule(evidence[i], weights[i], available, out)
+                rule(given, weights[i], available, out)
             except Exception:
                 return i
         if not (out < np.inf).all():

@@ -84,7 +84,7 @@ def print_attribution(attribution: Attribution) -> None:
     notes += [f"{name}: {why}" for name, why in attribution.reasons.items()]
     if attribution.n_silent:
         notes.append(f"nobody speaks on {attribution.n_silent:,} examples, which count as without agents")
-    print_notes(out, notes)
+    print_notes(out, notes, most=len(notes))
 
 
 def _print_parts(attribution: Attribution, first: Attributed, what: str, parts: dict[str, Shares]) -> None:

@@ -124,13 +124,13 @@ def print_comparison(comparison: Comparison) -> None:
         "saboteurs: wrong decisions with one; pivotal: right without it; captured: of the way from the reference"
         " to an oracle; gap: lost by shuffling reliability"
     )
-    if comparison.ranked_by is not None:
+    if comparison.ranked_by is not None and comparison.n_ranked > 1:
         best = sorted(comparison.entries, key=lambda entry: entry.mean_rank or 0)[:3]
         named = ", ".join(f"{safe(entry.name)} {entry.mean_rank:.2f}" for entry in best)
         p = "" if comparison.friedman_p is None else f"; all alike: p {p_text(comparison.friedman_p)}"
         out.print(f"mean rank over {comparison.n_ranked:,} of {safe(comparison.ranked_by)}: {named}{p}")
     out.print()
-    print_notes(out, comparison.notes)
+    print_notes(out, comparison.notes, most=len(comparison.notes))
 
 
 def _is_plain(comparison: Comparison) -> bool:

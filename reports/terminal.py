@@ -355,10 +355,10 @@ def _permutation_line(test: Permutation) -> str:
     )
 
 
-def print_notes(out: Console, notes: Sequence[str], is_written: bool = False) -> None:
+def print_notes(out: Console, notes: Sequence[str], is_written: bool = False, most: int = MOST_NOTES) -> None:
     """Print the first notes, and where the others are."""
-    for note in notes[:MOST_NOTES]:
+    for note in notes[:most]:
         out.print(f"[dim]note: {safe(note)}[/dim]")
-    if len(notes) > MOST_NOTES:
+    if len(notes) > most:
         where = "in audit.json and in the report" if is_written else "which --json shows"
-        out.print(f"[dim]and {_plural(len(notes) - MOST_NOTES, 'more note')}, {where}[/dim]")
+        out.print(f"[dim]and {_plural(len(notes) - most, 'more note')}, {where}[/dim]")

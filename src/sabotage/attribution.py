@@ -85,8 +85,8 @@ def attribute(
     n_orders, seed, threads = map(_whole, wanted)
     if n_orders < FEWEST_ORDERS or seed < 0 or threads < 1:
         raise SabotageError(
-            f"n_permutations must be at least {FEWEST_ORDERS}, seed at least 0 and threads at least 1: found"
-            f" {n_orders}, {seed} and {threads}"
+            f"orders (in Python n_permutations) must be at least {FEWEST_ORDERS}, seed at least 0 and threads at least"
+            f" 1: found {n_orders}, {seed} and {threads}"
         )
     measures, reasons = _measures(names, ready)
     if ready.kind == fusing.CALL:
@@ -112,6 +112,10 @@ def attribute(
         )
     notes = Notes(panel.notes)
     note_fit(ready, notes)
+    if by_name.get("log_likelihood") is not None:
+        notes.add(
+            "a log-likelihood is at least that of 1e-12, -27.6: where few agents leave the truth less, it decides"
+        )
     cluster = clusters(panel)
     n_clusters = panel.n_examples if cluster is None else len(np.unique(cluster))
     if n_clusters < FEWEST_CLUSTERS:

@@ -55,6 +55,10 @@ def read_calibration(data: Any, panel: Panel, **options: Any) -> tuple[Panel, Pa
             notes.warn(f"rows to learn from: {sentence}")
     if rest.weights != panel.weights:
         raise SabotageError(f"the calibration rows are weighed by {rest.weights}, the examples by {panel.weights}")
+    if panel.origin.where:
+        notes.add(
+            f"the {rest.n_examples:,} rows to learn from are those that meet {' and '.join(panel.origin.where)}, too"
+        )
     classes = merged(panel.classes, rest.classes)
     new = len(classes) - panel.n_classes
     if new:

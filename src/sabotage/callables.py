@@ -140,6 +140,8 @@ def replay_callable(
     SabotageError
         If it fails, returns anything else, or answers differently when asked again.
     """
+    if distribution not in (None, "share", "softmax"):
+        raise SabotageError(f'distribution must be "share", "softmax" or None: found {distribution!r}')
     rule = Rule(name, "votes", "reliability", "a callable", "call", distribution, is_compiled=False)
     evidence = np.zeros((1, 1, panel.n_classes))
     ready = CalledReplay(panel, rule, CLIP, TEMPERATURE, evidence, panel.labels, call=call)

@@ -206,6 +206,9 @@ def compare(
         For a rule that is unknown or that the panel cannot feed, a learned one with nothing to learn from, and options
         out of range.
     """
+    for name, one in (("panel", panel), ("calibration", calibration)):
+        if not isinstance(one, Panel | None) or (one is None and name == "panel"):
+            raise SabotageError(f"{name} must be a panel, read_panel(...) makes one: found a {type(one).__name__}")
     if statistic not in STATISTICS:
         raise unknown("statistic", statistic, STATISTICS)
     sort = statistic if sort is None else sort
@@ -220,6 +223,10 @@ def compare(
     notes = Notes(panel.notes)
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
+    what_ifs = [what_ifs] if isinstance(what_ifs, Intervention) else list(what_ifs)
+    for what in what_ifs:
+        if not isinstance(what, Intervention):
+            raise SabotageError(f"what_ifs must be interventions, Intervention('drop', agent): found {what!r}")
     teaching = Teaching(calibration, cross_fit, group, seed)
     for name in within:
         panel.column(name)
@@ -228,6 +235,8 @@ def compare(
         named = [*default_rules(panel, teaching), *([RECORDED] if panel.fused_label is not None else [])]
     named, place = place_of(named, against)
     contenders = make_contenders(panel, named, teaching, what_ifs, clip, temperature, notes)
+    if cross_fit is not None and not any(one.replay is not None and one.replay.fitted for one in contenders):
+        notes.add("nothing was cross-fitted: no rule that is named learns anything")
     reference = [one.name for one in contenders if one.reference is None][place]
     plain = [one.replay for one in contenders if one.replay is not None and one.reference is None]
     note_replays([ready for ready in plain if not ready.rule.name.startswith(f"{BEST_AGENT} (")], notes)

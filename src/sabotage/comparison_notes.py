@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from sabotage.comparison import Comparison
 
 
+FEWEST_RESAMPLES = 200  # below them the ends of an interval are hardly more than the extremes
+
+
 def note_nulls(comparison: "Comparison", notes: Notes) -> None:
     """Say why what is null is null, and what a p takes for granted."""
     panel, n_permutations = comparison.panel, comparison.settings["n_permutations"]
@@ -63,5 +66,21 @@ def note_nulls(comparison: "Comparison", notes: Notes) -> None:
     flat_scores = [entry.name for entry in comparison.entries if entry.quality.log_loss is None]
     if flat_scores:
         notes.add(f"log_loss and ece are null for {listed(flat_scores, 6)}: no distribution over classes")
+    floored = [f"{entry.name} {entry.quality.n_floored:,}" for entry in comparison.entries if entry.quality.n_floored]
+    if floored:
+        notes.add(
+            f"log_loss is at most 27.6 an example, what a part below 1e-12 costs, and an abstention; so many examples"
+            f" cost it: {listed(floored, 6)}"
+        )
+    if any("cap " in entry.name or "temperature " in entry.name for entry in comparison.entries if entry.changed_from):
+        notes.add("roles under a cap or a temperature go by the confidence as emitted")
+    if any(entry.gap is not None for entry in comparison.entries):
+        notes.add(
+            "gap is from sums over pairs of examples, all or at least 64 donors each; permutations give its p alone"
+        )
+    if comparison.settings["n_resamples"] < FEWEST_RESAMPLES:
+        notes.add(
+            f"intervals from {comparison.settings['n_resamples']} resamples are rough: {FEWEST_RESAMPLES} would do"
+        )
     if any(entry.quality.n_with_pivotal is None for entry in comparison.entries):
         notes.add("pivotal is null for what cannot be replayed without an agent")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -131,6 +132,9 @@ def make_contenders(
             found.append(best_agent(panel, teaching.calibration))
             where = "the examples themselves, which flatters it" if teaching.calibration is None else "calibration rows"
             notes.add(f"{found[-1].name} was chosen by its accuracy on {where}")
+            n_silent = int(np.count_nonzero(found[-1].decision.labels < 0))
+            if n_silent:
+                notes.add(f"{found[-1].name} is silent on {n_silent:,} examples, which count as wrong")
             continue
         if rule == RECORDED:
             found.append(Contender(RECORDED, recorded(panel), None, panel))
@@ -142,6 +146,8 @@ def make_contenders(
         else:
             taught = teaching.fit(panel, rule, clip)
             ready = replay(panel, taught, clip=clip, temperature=temperature)
+            if isinstance(rule, str) and rule.endswith(".json"):  # beside one that is fitted here
+                ready = replace(ready, rule=replace(ready.rule, name=f"{ready.rule.name} ({Path(rule).name})"))
             note_fit(ready, notes)
         found.append(Contender(ready.rule.name, ready.decision, ready, panel))
         for what in what_ifs:

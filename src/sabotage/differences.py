@@ -32,8 +32,8 @@ class Difference:
     p_clusters : float or None
         A t-test of equal accuracy over clusters; None where examples are independent, or clusters fewer than 10.
     p_adjusted : float or None
-        Holm's, over all rules with this reference, or all interventions on it: of `p_clusters` where examples come in
-        clusters, else of `p_mcnemar`.
+        Holm's, over all rules with this reference, or all interventions on any rule: of `p_clusters` where examples
+        come in clusters, else of `p_mcnemar`.
     captured : Estimate or None
         The share of the way from the reference to the oracle, negative where the rule is worse; None where there is no
         way to go, and for macro-F1.
@@ -81,16 +81,18 @@ def measure_differences(
         differences.append(
             Difference(name, values[at], counts.n_first_only, counts.n_second_only, p, p_clusters, None, captured)
         )
-    # The rules are one family, and the interventions on each rule one more, the reference's too.
-    return _adjusted(differences, [contender.reference for contender in contenders], cluster is not None), values
+    # The rules are one family, and all interventions another.
+    return _adjusted(
+        differences, [contender.reference is not None for contender in contenders], cluster is not None
+    ), values
 
 
 def _adjusted(
-    differences: list[Difference | None], families: Sequence[str | None], is_clustered: bool
+    differences: list[Difference | None], families: Sequence[bool], is_clustered: bool
 ) -> list[Difference | None]:
     """Fill in Holm's adjustment, within each family of rules."""
     out = list(differences)
-    raw: dict[str | None, dict[int, float]] = {}
+    raw: dict[bool, dict[int, float]] = {}
     for at, (own, family) in enumerate(zip(differences, families, strict=True)):
         p = None if own is None else own.p_clusters if is_clustered else own.p_mcnemar
         if p is not None:

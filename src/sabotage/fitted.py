@@ -11,6 +11,7 @@ from sabotage.learning import Fitted
 from sabotage.panel import Panel
 from sabotage.parameters import Parameters
 from sabotage.rules import RULES, require
+from sabotage.sketches import share_seen
 
 
 def replay_fitted(panel: Panel, fitted: Fitted, clip: float, temperature: float) -> Replay:
@@ -29,7 +30,8 @@ def replay_fitted(panel: Panel, fitted: Fitted, clip: float, temperature: float)
     SabotageError
         If the panel is another, or does not have what the rule needs.
     """
-    return replace(_ready(panel, fitted, clip, temperature), part=fitted.fold, fitted=fitted)
+    ready = _ready(panel, fitted, clip, temperature)
+    return replace(ready, part=fitted.fold, fitted=replace(fitted, seen=share_seen(fitted.sketch, panel)))
 
 
 def _ready(panel: Panel, fitted: Fitted, clip: float, temperature: float) -> Replay:

@@ -287,7 +287,9 @@ class Replay:
         if bad >= 0:
             at = int(np.arange(self.panel.n_examples)[rows][bad])
             where = f"example {self.panel.ids[at]} (row {at} of those analysed)"
-            raise explain(self.rule, evidence[bad], weights[bad], spoken[bad] >= 0, scores[bad], where)
+            available = spoken[bad] >= 0
+            given = np.where(available[:, None], evidence[bad], np.nan)
+            raise explain(self.rule, given, weights[bad], available, scores[bad], where)
 
     def _chosen(self, rows: slice, weights: np.ndarray) -> np.ndarray:
         """Which classes hold the largest weight, for rules that select an agent: ndarray of shape (k, C), bool."""

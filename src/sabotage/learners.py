@@ -80,6 +80,8 @@ def parse_learned(name: str) -> tuple[str, str | None, str | None]:
     SabotageError
         If there is no such learner or method, or a calibrated rule does not say which rule.
     """
+    if not isinstance(name, str):
+        raise SabotageError(f"a learned rule is named, such as stacking: found a {type(name).__name__}")
     head, colon, inner = name.partition(":")
     learner, dash, method = head.partition("-")
     if learner == "calibrated":

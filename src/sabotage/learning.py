@@ -1,6 +1,7 @@
 """Learned rules: fitted on calibration rows, or crosswise on folds, kept as plain parameters, saved and read back."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sabotage.learners import LEARNERS, is_learned, parse_learned
 from sabotage.panel import Panel
 from sabotage.parameters import Parameters
 from sabotage.rules import find_rule
+from sabotage.sketches import sketch
 from sabotage.stacking import CLIP
 
 __all__ = [
@@ -60,6 +62,12 @@ class Fitted:
     ids, truth : pyarrow.Array of length n and ndarray of shape (n,), int32, or None
         By which those rows are known again.
     notes : tuple of str
+    silent : tuple of str
+        Agents that were silent on some of the rows: what decisions are worth without them could be learned.
+    sketch : tuple of int
+        Hashes of some of the rows, see `sabotage.sketches`; empty where nothing tells them apart.
+    seen : float or None
+        Of a replay: which share of those rows its panel holds; None where that cannot be told.
     """
 
     name: str
@@ -74,6 +82,9 @@ class Fitted:
     notes: tuple[str, ...] = ()
     ids: pa.Array | None = None
     truth: np.ndarray | None = None
+    silent: tuple[str, ...] = ()
+    sketch: tuple[int, ...] = ()
+    seen: float | None = None
 
     def each(self, panel: Panel) -> Iterator[tuple[Parameters, np.ndarray]]:
         """Yield each set of parameters with the rows that it decides, ndarray of shape (k,), int64.
@@ -111,6 +122,8 @@ class Fitted:
             "n_fit": self.n_fit,
             "parameters": self.parts[0],
             "notes": list(self.notes),
+            "silent": list(self.silent),
+            "rows": [f"{one:016x}" for one in self.sketch],
         }
         with written(path) as temporary:
             text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -253,7 +266,11 @@ def load_fitted(path: str | Path) -> Fitted:
             f" {why}"
         )
     weights, n_fit, notes = content["weights"], content["n_fit"], tuple(content["notes"])
-    return Fitted(content["name"], learner, inner, agents, classes, weights, n_fit, (parameters,), None, notes)
+    silent, known = tuple(content["silent"]), tuple(int(one, 16) for one in content["rows"])
+    return Fitted(
+        content["name"], learner, inner, agents, classes, weights, n_fit, (parameters,), None, notes,
+        silent=silent, sketch=known,
+    )  # fmt: skip
 
 
 def _learn(name: str, clip: float) -> Callable[[Panel], Parameters]:
@@ -270,8 +287,13 @@ def _fitted(
 ) -> Fitted:
     learner, _, inner = parse_learned(name)
     n = panel.n_examples
-    rows = (None, None) if fold is None else (panel.ids, panel.truth)
-    return Fitted(name, learner, inner, panel.agents, panel.classes, panel.weights, n, parts, fold, notes, *rows)
+    return Fitted(
+        name, learner, inner, panel.agents, panel.classes, panel.weights, n, parts, fold, notes,
+        ids=None if fold is None else panel.ids,
+        truth=None if fold is None else panel.truth,
+        silent=tuple(agent for m, agent in enumerate(panel.agents) if (panel.labels[:, m] < 0).any()),
+        sketch=sketch(panel) if fold is None else (),
+    )  # fmt: skip
 
 
 def _spelled(classes: Sequence[Label]) -> tuple[str, ...]:
@@ -306,4 +328,9 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "n_fit": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "parameters": (lambda value: isinstance(value, dict), "an object"),
     "notes": (_are_texts, "a list of texts"),
+    "silent": (_are_texts, "a list of names"),
+    "rows": (
+        lambda value: _are_texts(value) and all(re.fullmatch("[0-9a-f]{16}", one) for one in value),
+        "a list of hashes, 16 hexadecimal digits each",
+    ),
 }

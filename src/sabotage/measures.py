@@ -119,7 +119,9 @@ def make_measure(name: str, ready: Replay) -> Measure:
 
 def in_words(name: str) -> str:
     """Return a statistic's name in words."""
-    return f"top-{name[4:]} coverage" if name.startswith("top_") else name.replace("_", " ").replace("log l", "log-l")
+    if name.startswith("top_"):
+        return f"top-{name[4:]} coverage"
+    return {"macro_f1": "macro-F1", "log_likelihood": "log-likelihood"}.get(name, name.replace("_", " "))
 
 
 def log_kind(ready: Replay) -> int:

@@ -15,7 +15,7 @@ from sabotage.moments import Terms, terms
 from sabotage.planning import Plan
 from sabotage.results import no_reliability
 from sabotage.running import run_cohorts, usable_cpus
-from sabotage.sampling import PAIRS, SLOW_PAIRS, proves_still, ring_sums
+from sabotage.sampling import PAIRS, QUICK_PAIRS, SLOW_PAIRS, proves_still, ring_sums
 from sabotage.trials import Run, Trial
 
 NO_SUM = "macro-F1 is no sum over examples"
@@ -193,7 +193,7 @@ def _sum(
         n_pairs = count_pairs(plan, settings.scheme) if has_engine else _count_all(plan)
         most = MOST_PAIRS if has_engine else SLOW_PAIRS if run.replay.is_slow else PAIRS
         if settings.n_donors is not None and not has_engine:
-            most = min(most, settings.n_donors * len(plan.order))
+            most = min(most, max(QUICK_PAIRS, settings.n_donors * len(plan.order)))
         if settings.exact is False:
             why = "exact sums were not asked for"
         elif settings.exact is None and n_pairs > most:

@@ -465,6 +465,8 @@ class Panel:
             keys.append(f"{runs}: {self.seed_column}")
         if self.fold_column is not None and self.fold_column != self.seed_column:
             keys.append(f"fold: {self.fold_column}")
+        if self.group is not None:
+            keys.append(f"group: {self.group}")
         lines = [
             ("input", f"{origin.path or origin.name} ({origin.format})"),
             ("examples", f"{examples}; {'; '.join(keys)}; truth: {origin.truth_column}"),

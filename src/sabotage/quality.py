@@ -26,6 +26,8 @@ class Quality:
     log_loss : float or None
         Of the fused scores as a distribution, replayed or recorded, at most 27.6, which an abstention costs; None where
         they make none.
+    n_floored : int or None
+        Examples whose truth has next to no part in the scores, an abstention included: each costs 27.6 in the log loss.
     ece : float or None
         15 equal-width bins of the highest of them, over the examples with an outcome; None also where there is none.
     n_wrong, n_with_saboteur : int
@@ -39,6 +41,7 @@ class Quality:
     n_abstained: int
     top_k: dict[str, float | None]
     log_loss: float | None
+    n_floored: int | None
     ece: float | None
     n_wrong: int
     n_with_saboteur: int
@@ -49,7 +52,7 @@ class Quality:
 def measure_quality(contender: Contender, threshold: float | str, top_k: Sequence[int]) -> Quality:
     """Measure one contender."""
     panel, decision, ready = contender.panel, contender.decision, contender.replay
-    log_loss, ece = _as_probabilities(contender)
+    log_loss, ece, n_floored = _as_probabilities(contender)
     covered = {k: _coverage(decision, k, panel.n_classes) for k in top_k}
     roles = assign_roles(panel, decision, ready, threshold)
     saboteur = roles.role == SABOTEUR
@@ -59,6 +62,7 @@ def measure_quality(contender: Contender, threshold: float | str, top_k: Sequenc
         n_abstained=int(np.count_nonzero(decision.labels < 0)),
         top_k={str(k): share for k, share in covered.items()},
         log_loss=log_loss,
+        n_floored=n_floored,
         ece=ece,
         n_wrong=int(np.count_nonzero(decision.labels != panel.truth)),
         n_with_saboteur=int(np.count_nonzero(saboteur.any(axis=1))),
@@ -73,30 +77,32 @@ def _coverage(decision: Decision, k: int, n_classes: int) -> float | None:
     return float((decision.truth_rank < k).mean())
 
 
-def _as_probabilities(contender: Contender) -> tuple[float | None, float | None]:
-    """Return log loss and ECE of the fused scores, where they make a distribution."""
+def _as_probabilities(contender: Contender) -> tuple[float | None, float | None, int | None]:
+    """Return log loss and ECE of the fused scores, where they make a distribution, and what the floor decides."""
+    nothing = None, None, None
     kind, decision = _fused(contender)
     if kind is None or decision.scores is None:
-        return None, None
+        return nothing
     decided = decision.labels >= 0
     scores, labels, truth = decision.scores[decided], decision.labels[decided], contender.panel.truth[decided]
     if kind == pairs.SHARE and not scores.min(initial=0.0) >= 0:  # nor NaN
-        return None, None
+        return nothing
     highest = scores.max(axis=1, initial=-np.inf)
     with np.errstate(over="ignore"):
         parts = np.exp(scores - highest[:, None]) if kind == pairs.SOFTMAX else scores
         total = parts.sum(axis=1)
     if not np.isfinite(total).all():
-        return None, None
+        return nothing
     shares = np.divide(parts, total[:, None], out=np.zeros(parts.shape), where=total[:, None] > 0)
     of_truth = np.maximum(shares[np.arange(len(truth)), truth], pairs.LOG_CLIP)
     n_abstained = len(decided) - len(labels)
     loss = -(np.log(of_truth).sum() + n_abstained * np.log(pairs.LOG_CLIP)) / len(decided)
+    n_floored = n_abstained + int(np.count_nonzero(of_truth == pairs.LOG_CLIP))
     has = total > 0
     if not has.any():
-        return float(loss), None
+        return float(loss), None, n_floored
     confidence = np.minimum(shares[has].max(axis=1), 1.0)
-    return float(loss), scoring.expected_calibration_error(labels[has] == truth[has], confidence)
+    return float(loss), scoring.expected_calibration_error(labels[has] == truth[has], confidence), n_floored
 
 
 def _fused(contender: Contender) -> tuple[int | None, Decision]:

@@ -1,5 +1,6 @@
 """What a comparison of rules says in words, and never more than its intervals do."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sabotage.measures import in_words
@@ -13,9 +14,11 @@ NAMED = 4  # rules or agents that are named one by one
 
 
 def what_compared(comparison: "Comparison") -> tuple[str, ...]:
-    """Return what the best rule gains on the reference, what cannot be told from it, and whom it lets sabotage."""
+    """Return what the best rule gains, what is as good, whom it lets sabotage, and what interventions do."""
     best = comparison.entry(comparison.best)
-    return _gain(comparison, best), _alike(comparison), _sabotage(best)
+    said = (_gain(comparison, best), _alike(comparison), _sabotage(best))
+    changed = [entry for entry in comparison.entries if entry.changed_from is not None]
+    return (*said, _changes(comparison.statistic, changed)) if changed else said
 
 
 def _gain(comparison: "Comparison", best: "Entry") -> str:
@@ -69,3 +72,19 @@ def _sabotage(best: "Entry") -> str:
         for place, (agent, n) in enumerate(counts[:NAMED])
     ]
     return f"Of the {wrong:,} wrong decisions of {best.name}, {series(parts)}."
+
+
+def _changes(statistic: str, changed: Sequence["Entry"]) -> str:
+    """Return the intervention that does most for its rule, if any does."""
+    seen = []
+    for entry in changed:
+        own = None if entry.difference is None else entry.difference.values[statistic]
+        if own is not None and own.difference_interval is not None and own.difference_interval[0] > 0:
+            seen.append((own.difference, own.difference_interval, entry))
+    if not seen:
+        return f"No intervention makes its rule better in {in_words(statistic)} by an interval above 0."
+    gain, (low, high), entry = max(seen, key=lambda one: one[0])
+    return (
+        f"Of {len(changed)} intervention{'' if len(changed) == 1 else 's'}, {entry.name} does most for its rule:"
+        f" {points(gain)} more {in_words(statistic)} [{100 * low:.2f}, {100 * high:.2f}]."
+    )

@@ -16,6 +16,8 @@ from sabotage.panel import Panel
 from sabotage.results import Permutation
 
 NAME = "\0"  # where a rule's name stood
+WEIGHED_TOGETHER = ("stacking", "weighted_stacking", "learned_gate")  # coefficients of one agent depend on the rest
+SEEN = 0.05  # share of the rows fitted on that may be found again by chance, where rows are known by what they say
 FEW_CHANGES = 10  # hits; with 2 on average the 95 % interval held the gap in 85 % of simulated samples, with 6 in 92 %
 
 
@@ -36,11 +38,22 @@ def note_fit(ready: Replay, notes: Notes) -> None:
         return
     if rule.fold is None:
         notes.add(f"{rule.name} was fitted on {rule.n_fit:,} rows: what it is worth can be seen on others alone")
+        if rule.seen is not None and rule.seen >= SEEN:
+            notes.warn(
+                f"{rule.name} is judged on rows that it was fitted on: {'all' if rule.seen == 1 else 'some'} of those"
+                f" are among the examples, which flatters it"
+            )
     else:
         folds = f"{len(rule.parts)} folds, each row decided by a fit that saw neither it nor its group"
         notes.add(f"{rule.name} was fitted in {folds}")
     for note in rule.notes:
         notes.add(f"{rule.name}: {note}")
+    never = [agent for agent in rule.agents if agent not in rule.silent]
+    if rule.learner in WEIGHED_TOGETHER and never:
+        notes.add(
+            f"{rule.name} was fitted on rows where {listed(never)} always spoke: what it decides without one of them"
+            f" (pivotal flags, --drop, --veto, attribution) is no rule that was fitted without it"
+        )
 
 
 def note_replay(ready: Replay, notes: Notes) -> None:

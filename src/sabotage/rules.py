@@ -116,7 +116,7 @@ RULES = {
             "logistic",
             "log_scores",
             "equal",
-            "multinomial logistic regression on log max(p[m,c], clip)",
+            "multinomial logistic regression (penalty C = 1) on log max(p[m,c], clip)",
             distribution="softmax",
             learned=True,
         ),
@@ -140,7 +140,7 @@ RULES = {
             "class_weighted",
             "precision",
             "equal",
-            "sum over m of precision[m,c] p[m,c]; [label[m] = c] where m has no scores",
+            "sum over m of precision[m,c] p[m,c] ([label[m] = c] without scores); precision (hits + 1) / (said + C)",
             learned=True,
         ),
     )
@@ -157,6 +157,8 @@ def find_rule(name: str) -> Rule:
         return OWN[name]
     if ".py:" in name:
         return load_rule(name)
+    if name.endswith(".py"):
+        raise SabotageError(f"{name} is a file: give the function in it, {name}:function")
     raise unknown("rule", name, [*RULES, *OWN])
 
 

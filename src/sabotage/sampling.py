@@ -15,6 +15,7 @@ from sabotage.kernels import fusing, pairs
 from sabotage.planning import Plan
 
 PAIRS = 1e8  # that are looked at: numba takes 50 to 90 ns for each
+QUICK_PAIRS = 1e7  # a second
 SLOW_PAIRS = 1e6  # of what Python decides, at some microseconds each
 FEWEST_DONORS = 64  # of an example, however large the panel: the error of the gap grows by a hundredth at most
 AT_ONCE = 16  # distances of one call, which read an example's evidence once

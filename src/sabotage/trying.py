@@ -36,13 +36,14 @@ def examples(kind: str, seed: int = 0) -> list[Example]:
 
 
 def _of_kind(kind: str, scores: np.ndarray, available: np.ndarray) -> np.ndarray:
-    """Turn scores (M, C) into what `make_evidence` makes of them; a silent agent's are NaN, as in a panel."""
+    """Turn scores (M, C) into what `make_evidence` makes of them; a silent agent's are NaN."""
     if kind == "votes":
-        return available[:, None] * (scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])) * 1.0
-    if kind == "borda":
-        return (scores[:, :, None] > scores[:, None, :]).sum(axis=2) * 1.0
-    silent = 0.0 if kind == "candidates" else np.nan
-    return np.where(available[:, None], np.log(scores) if kind == "log_scores" else scores, silent)
+        evidence = (scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])) * 1.0
+    elif kind == "borda":
+        evidence = (scores[:, :, None] > scores[:, None, :]).sum(axis=2) * 1.0
+    else:
+        evidence = np.log(scores) if kind == "log_scores" else scores
+    return np.where(available[:, None], evidence, np.nan)
 
 
 def try_out(function: Function, name: str, kind: str = "scores") -> None:

@@ -271,3 +271,23 @@ def test_a_file_that_is_no_python(tmp_path):
     (tmp_path / "own.txt").write_text(FILE)
     with pytest.raises(SabotageError, match=r"own.txt is no Python file: give file.py:function"):
         load_rule(f"{tmp_path / 'own.txt'}:plain")
+
+
+@fusion_rule(weights="equal")
+def mean_of_numbers(evidence, weights, available, out):
+    """Knows who is silent by NaN alone."""
+    for c in range(len(out)):
+        total, n = 0.0, 0
+        for m in range(len(weights)):
+            if not np.isnan(evidence[m, c]):
+                total += evidence[m, c]
+                n += 1
+        out[c] = total / n
+
+
+def test_the_evidence_of_an_agent_left_out_is_no_number():
+    panel = make_panel(80, 3, 4, 1)
+    for rule in (mean_of_numbers, interpreted(mean_of_numbers)):
+        ready = replay(panel, rule)
+        for m in range(3):
+            assert_array_equal(ready.without(m), replay(panel, "mean").without(m))

@@ -202,5 +202,5 @@ def test_small_and_large_numbers_keep_their_shares():
 
 def test_names_in_words():
     names = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_likelihood")
-    expected = ["accuracy", "balanced accuracy", "macro f1", "top-3 coverage", "log-likelihood"]
+    expected = ["accuracy", "balanced accuracy", "macro-F1", "top-3 coverage", "log-likelihood"]
     assert [in_words(name) for name in names] == expected

@@ -97,7 +97,17 @@ def test_interventions_are_not_among_the_rules_that_are_counted():
     assert level["max_confidence, drop video"] > level["max_confidence"]
     assert max(level, key=level.get).endswith(", drop video")
     assert " of 2 rules" in found.findings[0] or found.findings[0].startswith("No rule has a higher")
-    assert "drop" not in " ".join(found.findings)
+    assert "drop" not in " ".join(found.findings[:3])
+    gained = found.entry("max_confidence, drop video").difference.values["balanced_accuracy"]
+    other = found.entry("weighted_mean, drop video").difference.values["balanced_accuracy"]
+    most = "max_confidence" if gained.difference > other.difference else "weighted_mean"
+    assert found.findings[3].startswith(f"Of 2 interventions, {most}, drop video does most for its rule: ")
+
+
+def test_interventions_that_do_nothing_are_said_to():
+    panel = simulate("aligned", 200)
+    found = compare(panel, ["mean"], against="mean", what_ifs=[Intervention("temperature", "text", 1.0)], **FEW)
+    assert found.findings[3] == "No intervention makes its rule better in balanced accuracy by an interval above 0."
 
 
 def test_few_clusters_leave_it_open():
