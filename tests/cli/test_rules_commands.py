@@ -113,7 +113,7 @@ def test_every_format_stands_alone_on_standard_output(run, command):
     assert "…" not in shown["text"].stdout
     rows = list(csv.reader(io.StringIO(shown["csv"].stdout)))
     assert len({len(row) for row in rows}) == 1
-    frame = pd.read_csv(io.StringIO(shown["csv"].stdout))
+    frame = pd.read_csv(io.StringIO(shown["csv"].stdout), float_precision="round_trip")
     assert "rule" in frame or "agent" in frame
     assert shown["latex"].stdout.startswith("\\begin{table}")
     assert shown["latex"].stdout.endswith("\\end{table}\n")

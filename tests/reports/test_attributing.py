@@ -60,7 +60,9 @@ def test_the_text_has_every_number_of_the_panel(usual, capsys):
 
 
 def test_csv_has_all_numbers(usual):
-    frame = pd.read_csv(io.StringIO(render(usual, "csv")), keep_default_na=False, na_values=[""])
+    frame = pd.read_csv(
+        io.StringIO(render(usual, "csv")), keep_default_na=False, na_values=[""], float_precision="round_trip"
+    )
     witness = usual.to_frame()
     assert list(frame.columns) == list(witness.columns)
     assert len(frame) == len(witness)
@@ -171,7 +173,7 @@ def test_more_classes_and_groups_than_a_screen_holds(capsys):
     text = printed(found, capsys)
     assert "by class, the lowest first, 12 of 14" in text
     assert "by group, the lowest first, 12 of 20" in text
-    frame = pd.read_csv(io.StringIO(render(found, "csv")))
+    frame = pd.read_csv(io.StringIO(render(found, "csv")), float_precision="round_trip")
     assert frame.loc[frame["part"] == "class", "name"].nunique() == 14
     assert frame.loc[frame["part"] == "group", "name"].nunique() == 20
     lowest = min(
@@ -191,7 +193,7 @@ def test_sampled_orders_are_said_to_be(capsys):
     assert "interactions: interactions are of at most 12 agents: found 13" in text
     for name in ("latex", "markdown"):
         assert "Shapley values are from 6 sampled orders of the agents." in render(found, name)
-    frame = pd.read_csv(io.StringIO(render(found, "csv")))
+    frame = pd.read_csv(io.StringIO(render(found, "csv")), float_precision="round_trip")
     assert "interaction" not in set(frame["quantity"])
     assert frame.loc[frame["quantity"] == "shapley", "monte_carlo_error"].notna().all()
     assert "6 sampled orders" not in " ".join(printed(attributed(), capsys).split())
