@@ -123,7 +123,9 @@ def test_every_format_stands_alone_on_standard_output(run, command):
     assert sum(token.type == "table_open" for token in tokens) == 1
     found = strict(shown["json"].stdout)
     assert run(*arguments, "--json").stdout == shown["json"].stdout
-    assert run(*arguments, "--json", "--format", "csv").stdout == shown["json"].stdout
+    assert run(*arguments, "--json", "--format", "json").stdout == shown["json"].stdout
+    refused = run(*arguments, "--json", "--format", "csv")
+    assert (refused.returncode, refused.stderr) == (2, "error: --json and --format csv are two formats: give one\n")
     if command == "attribute":
         panel = found["statistics"]["accuracy"]["panel"]
         own = frame[(frame["statistic"] == "accuracy") & (frame["part"] == "panel") & (frame["quantity"] == "shapley")]
