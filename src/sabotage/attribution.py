@@ -81,6 +81,8 @@ def attribute(
     ready = as_replay(ready)
     panel = ready.panel
     names = list(dict.fromkeys([statistics] if isinstance(statistics, str) else statistics))
+    if not names:
+        raise SabotageError("statistics must name one at least, such as accuracy: found none")
     wanted = (n_permutations, seed, usable_cpus() if threads is None else threads)
     n_orders, seed, threads = map(_whole, wanted)
     if n_orders < FEWEST_ORDERS or seed < 0 or threads < 1:

@@ -79,6 +79,8 @@ def fusion_rule(
     """
 
     def make(own: Function) -> Rule:
+        if not callable(own) or not hasattr(own, "__name__"):
+            raise SabotageError(f"a rule is made of a function with a name: found a {type(own).__name__}")
         rule = make_rule(own, own.__name__, evidence, weights, distribution, interpret)
         OWN[rule.name] = rule
         return rule

@@ -39,6 +39,8 @@ class Intervention:
         if self.kind not in KINDS:
             raise unknown("intervention", self.kind, KINDS)
         value = self.value
+        if not isinstance(self.agent, str):
+            raise SabotageError(f"{self.kind} takes an agent's name: found {self.agent!r}")
         if not isinstance(value, int | float | None) or isinstance(value, bool):
             raise SabotageError(f"{self.kind} takes a number: found {value!r}")
         if self.silences:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def fit(panel: Panel, name: str, *, clip: float = CLIP) -> Fitted:
     SabotageError
         If the name is unknown, or the panel does not have what the rule needs.
     """
-    learn = _learn(name, clip)
+    learn = _learn(panel, name, clip)
     parameters = learn(panel)
     return _fitted(panel, name, (parameters,), None, tuple(parameters["notes"]))
 
@@ -189,7 +190,8 @@ def cross_fit(
     SabotageError
         As `fit` and `assign_folds`; a fold without which something is missing is named.
     """
-    learn = _learn(name, clip)
+    learn = _learn(panel, name, clip)
+    n_folds = index(n_folds)
     fold = assign_folds(panel, n_folds, group, seed)
     parts = []
     for k in range(n_folds):
@@ -273,12 +275,14 @@ def load_fitted(path: str | Path) -> Fitted:
     )  # fmt: skip
 
 
-def _learn(name: str, clip: float) -> Callable[[Panel], Parameters]:
+def _learn(panel: Panel, name: str, clip: float) -> Callable[[Panel], Parameters]:
     """Return what fits a rule to a panel, once its name and options are sound."""
     if not 0 < clip < 1:
         raise SabotageError(f"clip must lie in (0, 1): found {clip}")
     check_name(name)
     learner, method, _ = parse_learned(name)
+    if not isinstance(panel, Panel):
+        raise SabotageError(f"a panel is needed to fit {name} on: found a {type(panel).__name__}")
     return lambda panel: LEARNERS[learner].fit(panel, method, clip)
 
 

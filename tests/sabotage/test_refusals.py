@@ -7,7 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from builders import make_panel
 
+import sabotage
 from sabotage import SabotageError, read_panel
 
 
@@ -247,3 +249,28 @@ def test_an_error_stops_the_thread_that_decodes(tmp_path):
     before = threading.active_count()
     refused(table, tmp_path, "found 7.0 in row 0")
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda p: sabotage.compare("p.csv", ["mean"]),
+            "panel must be a panel, read_panel(...) makes one: found a str",
+        ),
+        (lambda p: sabotage.compare(p, ["mean"], calibration=3), "calibration must be a panel"),
+        (lambda p: sabotage.compare(p, ["mean"], what_ifs=["drop agent0"]), "what_ifs must be interventions"),
+        (lambda p: sabotage.fit(p, None), "a learned rule is named, such as stacking: found a NoneType"),
+        (lambda p: sabotage.fit(None, "stacking"), "a panel is needed to fit stacking on: found a NoneType"),
+        (lambda p: sabotage.Intervention("cap", "agent0", "0.5"), "cap takes a number: found '0.5'"),
+        (lambda p: sabotage.Intervention("drop", 3), "drop takes an agent's name: found 3"),
+        (lambda p: sabotage.fusion_rule(3), "a rule is made of a function with a name: found a int"),
+        (lambda p: sabotage.attribute(p, statistics=[]), "statistics must name one at least"),
+        (lambda p: sabotage.replay(p, 3), "a rule, or the name of one, is needed: found a int"),
+        (lambda p: sabotage.replay(p, "my_rules.py"), "my_rules.py is a file: give the function in it"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_in_a_sentence(call, says):
+    with pytest.raises(SabotageError) as refused:
+        call(make_panel(30))
+    assert says in str(refused.value)
