@@ -125,7 +125,8 @@ def print_comparison(comparison: Comparison) -> None:
         " to an oracle; gap: lost by shuffling reliability"
     )
     if comparison.ranked_by is not None and comparison.n_ranked > 1:
-        best = sorted(comparison.entries, key=lambda entry: entry.mean_rank or 0)[:3]
+        ranked = [entry for entry in comparison.entries if entry.mean_rank is not None]
+        best = sorted(ranked, key=lambda entry: entry.mean_rank or 0)[:3]
         named = ", ".join(f"{safe(entry.name)} {entry.mean_rank:.2f}" for entry in best)
         p = "" if comparison.friedman_p is None else f"; all alike: p {p_text(comparison.friedman_p)}"
         out.print(f"mean rank over {comparison.n_ranked:,} of {safe(comparison.ranked_by)}: {named}{p}")

@@ -256,9 +256,11 @@ def compare(
     differences, values = measure_differences(panel, contenders, labels, reference, statistic, found)
     best, alike = _best(contenders, found, statistic)
     by, fold = _folds(panel)
-    ranks = None if fold is None else rank_rules(panel.truth, labels, fold, statistic, panel.n_classes)
+    ranked = [at for at, one in enumerate(contenders) if one.reference is None]  # an intervention is no rule more
+    ranks = None if fold is None else rank_rules(panel.truth, labels[ranked], fold, statistic, panel.n_classes)
+    rank_of = {} if ranks is None else dict(zip(ranked, ranks.mean_ranks, strict=True))
     entries = [
-        Entry(one.name, quality, own, difference, None if ranks is None else ranks.mean_ranks[at], gap, one.reference)
+        Entry(one.name, quality, own, difference, rank_of.get(at), gap, one.reference)
         for at, (one, quality, own, difference, gap) in enumerate(
             zip(contenders, qualities, values, differences, gaps, strict=True)
         )

@@ -46,7 +46,9 @@ def note_nulls(comparison: "Comparison", notes: Notes) -> None:
         )
     if comparison.ranked_by is None:
         notes.add("mean_rank is null: there is no fold column and no group to rank rules over")
-    elif comparison.friedman_p is None:
+    elif any(entry.changed_from is not None for entry in comparison.entries):
+        notes.add("mean_rank is null for interventions: an intervention is no rule more")
+    if comparison.ranked_by is not None and comparison.friedman_p is None:
         notes.add(f"friedman_p is null: it takes three rules that differ, in two or more of {comparison.ranked_by}")
     if not n_permutations:
         notes.add("gap is null: 0 permutations were asked for")

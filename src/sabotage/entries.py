@@ -36,7 +36,7 @@ class Entry:
     difference : Difference or None
         None for the reference itself.
     mean_rank : float or None
-        Over folds or groups, 1 the best.
+        Over folds or groups, 1 the best; None for interventions, and without folds and groups.
     gap : Gap or None
         None where the rule takes no reliability, or none was asked for, and for interventions.
     changed_from : str or None

@@ -113,6 +113,17 @@ def test_ranks_over_groups_are_scipys(statistic):
     assert (found.ranked_by, found.n_ranked) == ("g", 6)
 
 
+def test_interventions_have_no_rank():
+    panel = grouped()
+    drop = [Intervention("drop", panel.agents[0])]
+    found = compare(panel, THREE, against="mean", what_ifs=drop, **FEW)
+    alone = compare(panel, THREE, against="mean", **FEW)
+    assert [found.entry(name).mean_rank for name in THREE] == [alone.entry(name).mean_rank for name in THREE]
+    assert all(entry.mean_rank is None for entry in found.entries if entry.changed_from is not None)
+    assert found.friedman_p == alone.friedman_p
+    assert notes_on(found, "mean_rank is null for interventions")
+
+
 def test_folds_go_before_groups_and_neither_has_no_ranks():
     panel = grouped(60)
     folded = replace(panel, columns=panel.columns | {"f": pa.array(np.arange(60) % 3)}, fold_column="f")
