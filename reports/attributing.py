@@ -38,7 +38,7 @@ def paper_table(attribution: Attribution) -> Table:
             continue
         headings += [f"{in_words(name)}: Shapley", "lost without"]
         columns += [one.panel.shapley, one.panel.leave_one_out]
-        notes.append(_ends(name, one.panel) + ".")
+        notes.append(f"{in_words(name).capitalize()}: {_ends(name, one.panel)}.")
     rows = tuple((Cell(agent, agent), *(_cell(column[agent]) for column in columns)) for agent in attribution.agents)
     caption = f"What each agent adds to {attribution.rule} on {attribution.n_examples:,} examples."
     notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in _sampled(attribution)]
@@ -49,8 +49,8 @@ def attribution_card(attribution: Attribution) -> str:
     """Return a notebook's view of an attribution."""
     from sabotage.reports.page import table_card
 
-    ends = [_ends(name, one.panel) + "." for name, one in attribution.statistics.items() if one is not None]
-    return table_card("Attribution", ends, paper_table(attribution))
+    table = paper_table(attribution)
+    return table_card("Attribution", [table.caption or ""], table)
 
 
 def print_attribution(attribution: Attribution) -> None:
