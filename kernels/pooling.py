@@ -167,6 +167,7 @@ def apply(
     evidence: Floats,
     i: int,
     spoken: Labels,
+    speaker: int,
     weights: Floats,
     row: int,
     given: Floats,
@@ -174,14 +175,16 @@ def apply(
     available: Flags,
     out: Floats,
 ) -> int:
-    """Decide example i by a rule under weights[row]: the lowest class of the highest score, -1, or -2 for no number.
+    """Decide example i by a rule for who speaks in spoken[speaker], under weights[row].
+
+    Returns the lowest class of the highest score, -1 for no outcome, -2 for a score that is no number, or inf.
 
     The rule gets copies, `given` (M, K), NaN of silent agents, `heard` (M,) and `available` (M,): of views all threads
     would count the references to one array, and a rule could change them.
     """
     n_spoken = 0
     for m in range(len(available)):
-        available[m] = spoken[i, m] >= 0
+        available[m] = spoken[speaker, m] >= 0
         n_spoken += available[m]
         heard[m] = weights[row, m]
         for k in range(given.shape[1]):
@@ -211,7 +214,7 @@ def pool(rule: Any, evidence: Floats, spoken: Labels, weights: Floats, decision:
     given, heard = np.empty(evidence.shape[1:]), np.empty(spoken.shape[1])
     available, out = np.empty(spoken.shape[1], np.bool_), np.empty(scores.shape[1])
     for i in range(len(spoken)):
-        label = apply(rule, evidence, i, spoken, weights, i, given, heard, available, out)
+        label = apply(rule, evidence, i, spoken, i, weights, i, given, heard, available, out)
         decision[i] = label
         for c in range(len(out)):
             scores[i, c] = 0.0 if label == -1 else out[c]
@@ -240,7 +243,7 @@ def pool_given(
     available, out = np.empty(spoken.shape[1], np.bool_), np.empty(n_classes)
     for k in range(len(which)):
         i = order[which[k]]
-        label = apply(rule, evidence, i, spoken, weights, givers[which[k]], given, heard, available, out)
+        label = apply(rule, evidence, i, spoken, i, weights, givers[which[k]], given, heard, available, out)
         if label == -2:
             return k
         decision[k] = label

@@ -3,12 +3,15 @@
 A subset is a whole number whose bit m says whether agent m may speak. Shapes are those of `fusing`.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sabotage.kernels.compiling import helper, inlined, kernel
 from sabotage.kernels.fusing import SELECT, SOFTMAX, SUM, VOTE, weigh_row
 from sabotage.kernels.pairs import LOG_CLIP
 from sabotage.kernels.pairs import SOFTMAX as SOFTMAX_OF_SCORES
+from sabotage.kernels.pooling import apply
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -176,3 +179,38 @@ def subset_worth(
         write_worths(VOTE, weighing, evidence, spoken, q, truth, masks, worths, out)
     else:
         write_worths(SELECT, weighing, evidence, spoken, q, truth, masks, worths, out)
+
+
+@kernel
+def pooled_worth(
+    rule: Any,
+    weighing: tuple[int, float],
+    evidence: Floats,
+    spoken: Labels,
+    q: Floats,
+    truth: Labels,
+    masks: Counts,
+    worths: Counts,
+    scores: Floats,
+    out: Floats,
+) -> int:
+    """Do what `subset_worth` does for a rule that is a function, see `pooling`; `scores` (1, C) is room.
+
+    Returns the first example on which the rule left a score that is no number, having stopped there; -1 if none.
+    """
+    n_agents = spoken.shape[1]
+    said, weights = np.empty((1, n_agents), np.int32), np.empty((2, n_agents))
+    given, heard = np.empty(evidence.shape[1:]), np.empty(n_agents)
+    available, found = np.empty(n_agents, np.bool_), np.empty(scores.shape[1])
+    for i in range(len(spoken)):
+        for s in range(len(masks)):
+            weigh_members(weighing, q, i, spoken, masks[s], said, weights)
+            label = apply(rule, evidence, i, said, 0, weights, 1, given, heard, available, found)
+            if label == -2:
+                return i
+            for k in range(len(worths)):
+                out[k, i, s] = label == truth[i]
+                if worths[k] != HIT and available.any():
+                    scores[0, :] = found
+                    out[k, i, s] = log_part(worths[k], scores, 0, truth[i]) if label >= 0 else np.log(LOG_CLIP)
+    return -1

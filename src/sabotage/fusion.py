@@ -107,6 +107,13 @@ class Replay:
         return self.rule.combine == "sum"
 
     @property
+    def function(self) -> Any:
+        """What a pool runs: compiled, or as it is."""
+        own = self.rule.function
+        own = getattr(pooling, own) if isinstance(own, str) else own
+        return pooling.compiled(own, self.rule.is_ours) if self.rule.is_compiled else own
+
+    @property
     def is_slow(self) -> bool:
         """Whether decisions are made in Python, one after the other: then there are fewer of them, in one thread."""
         return self.kind == fusing.CALL or not self.rule.is_compiled
@@ -228,7 +235,7 @@ class Replay:
             return self.decide_labels(moved)[order[which]]
         labels, n_classes = np.empty(len(which), np.int32), self.panel.n_classes
         bad = pooling.pool_given(
-            _function(self.rule), self.evidence, self.spoken, weights, order, which, givers, n_classes, labels
+            self.function, self.evidence, self.spoken, weights, order, which, givers, n_classes, labels
         )
         if bad >= 0:
             self.labels_of(order[which[[bad]]], weights[givers[which[[bad]]]])  # alone, so that it can say why
@@ -283,7 +290,7 @@ class Replay:
             fusing.fuse(self.kind, evidence, spoken, weights, labels, scores)
             return
         run = pooling.pool if self.rule.is_compiled else pooling.interpret
-        bad = run(_function(self.rule), evidence, spoken, weights, labels, scores)
+        bad = run(self.function, evidence, spoken, weights, labels, scores)
         if bad >= 0:
             at = int(np.arange(self.panel.n_examples)[rows][bad])
             where = f"example {self.panel.ids[at]} (row {at} of those analysed)"
@@ -441,12 +448,6 @@ def log_parts(worth: int, scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
         total = scores.sum(axis=1)
     part = np.divide(own, total, out=np.zeros(len(own)), where=total > 0)
     return np.log(np.maximum(part, pairs.LOG_CLIP))
-
-
-def _function(rule: Rule) -> Any:
-    """Return what a pool runs: compiled, or as it is."""
-    own = getattr(pooling, rule.function) if isinstance(rule.function, str) else rule.function
-    return pooling.compiled(own, rule.is_ours) if rule.is_compiled else own
 
 
 def rank_of(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -60,20 +60,29 @@ def subset_worths(ready: Replay, masks: np.ndarray, measures: Mapping[int, Measu
     -------
     ndarray of shape (len(measures), k, S)
     """
-    if not is_known(ready):
+    is_pool = ready.kind == fusing.POOL
+    # Of scores below 0 there is no logarithm, which replaying says.
+    is_share = ready.rule.is_ours and not (ready.panel.lowest_score < 0).any()
+    if not is_known(ready) or (is_pool and any(measures) and not is_share):
         return replayed_worths(ready, masks, measures, rows)
     q = ready.panel.confidence if ready.rule.weight == "confidence" else ready.panel.reliability
     truth, spoken, evidence = ready.panel.truth[rows], ready.spoken[rows], ready.evidence_of(rows)
     worth = np.empty((len(measures), len(truth), len(masks)))
     weighing = (_WEIGHT_KINDS[ready.rule.weight], ready.temperature)
     kinds = np.array(list(measures), np.int64)
-    subsets.subset_worth(ready.kind, weighing, evidence, spoken, q[rows], truth, masks, kinds, worth)
-    return worth
+    if not is_pool:
+        subsets.subset_worth(ready.kind, weighing, evidence, spoken, q[rows], truth, masks, kinds, worth)
+        return worth
+    room = np.empty((1, ready.panel.n_classes))
+    bad = subsets.pooled_worth(ready.function, weighing, evidence, spoken, q[rows], truth, masks, kinds, room, worth)
+    return worth if bad < 0 else replayed_worths(ready, masks, measures, rows)  # which says what is wrong
 
 
 def is_known(ready: Replay) -> bool:
     """Whether the kernel can fuse and weigh as the rule does."""
-    return ready.kind in (fusing.SUM, fusing.VOTE, fusing.SELECT) and ready.rule.weight in _WEIGHT_KINDS
+    if ready.kind == fusing.CALL or (ready.kind == fusing.POOL and not ready.rule.is_compiled):
+        return False
+    return ready.rule.weight in _WEIGHT_KINDS
 
 
 def replayed_worths(ready: Replay, masks: np.ndarray, measures: Mapping[int, Measure], rows: slice) -> np.ndarray:

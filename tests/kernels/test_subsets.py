@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sabotage.kernels import subsets
 
-from sabotage import SabotageError, replay
+from sabotage import SabotageError, attribute, fit, fusion_rule, replay
 from sabotage.measures import make_measure
 from sabotage.rules import RULES
 from sabotage.subsets import is_known, replayed_worths, subset_worths
@@ -85,3 +85,42 @@ def test_one_signature():
         ready = replay(make_panel(9, 2, 3), rule)
         subset_worths(ready, np.arange(4), kinds_of(ready), slice(2, 7))
     assert len(subsets.subset_worth.signatures) == 1
+
+
+FUNCTIONS = [name for name, rule in RULES.items() if rule.combine == "pool" and not rule.learned]
+
+
+@fusion_rule
+def squared(evidence, weights, available, out):
+    out[:] = 0.0
+    for m in range(len(weights)):
+        if available[m]:
+            for c in range(len(out)):
+                out[c] += weights[m] ** 2 * evidence[m, c]
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "stacking", "weighted_stacking", "squared"])
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_function_rules_are_worth_what_replay_decides(name, missing):
+    panel = make_panel(90, 4, 3, seed=4, missing=missing, no_reliability=0.1, steps=4)
+    rule = fit(make_panel(120, 4, 3, seed=5, missing=missing), name) if "stacking" in name else name
+    ready = replay(panel, rule)
+    measures = kinds_of(ready)
+    masks, rows = np.arange(16), slice(10, 80)
+    expected = replayed_worths(ready, masks, measures, rows)
+    hits, logs = subset_worths(ready, masks, measures, rows)
+    np.testing.assert_array_equal(hits, expected[0])
+    np.testing.assert_allclose(logs, expected[1], rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(subset_worths(ready, masks[3:9], {0: measures[0]}, rows)[0], hits[:, 3:9])
+
+
+def test_a_function_that_fails_without_an_agent_says_so():
+    @fusion_rule(weights="equal")
+    def needs_two(evidence, weights, available, out):
+        n = 0
+        for m in range(len(available)):
+            n += available[m]
+        out[:] = 1.0 if n > 1 or len(available) < 4 else np.nan
+
+    with pytest.raises(SabotageError, match="needs_two leaves a score that is no number on example"):
+        attribute(replay(make_panel(40, 4, 3), needs_two), statistics=["accuracy"])
