@@ -1,10 +1,12 @@
 """Panels for tests: drawn at random, with ties, gaps and everything else that real files have."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 
 import naive
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from hypothesis import strategies as st
 from sabotage.kernels import fusing
@@ -253,3 +255,15 @@ def panels(draw: st.DrawFn, most: int = 12, scores: bool = True, recorded: bool 
 def wide_table(panel: Panel) -> pa.Table:
     """Return the panel as the table that a user would have."""
     return panel.to_table()
+
+
+def read_csv(text: str) -> pd.DataFrame:
+    """Read csv with numbers to the last digit, whatever the pandas: columns of numbers, and of texts with None."""
+    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    for name in frame.columns:
+        known = [value for value in frame[name] if value]
+        try:
+            frame[name] = [float(value) if value else np.nan for value in frame[name]] if known else np.nan
+        except ValueError:
+            frame[name] = [value or None for value in frame[name]]
+    return frame

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -146,8 +145,8 @@ def make_contenders(
         else:
             taught = teaching.fit(panel, rule, clip)
             ready = replay(panel, taught, clip=clip, temperature=temperature)
-            if isinstance(rule, str) and rule.endswith(".json"):  # beside one that is fitted here
-                ready = replace(ready, rule=replace(ready.rule, name=f"{ready.rule.name} ({Path(rule).name})"))
+            if isinstance(taught, Fitted) and taught.file is not None:  # it may stand beside one that is fitted here
+                ready = replace(ready, rule=replace(ready.rule, name=f"{ready.rule.name} ({taught.file})"))
             note_fit(ready, notes)
         found.append(Contender(ready.rule.name, ready.decision, ready, panel))
         for what in what_ifs:

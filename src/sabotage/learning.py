@@ -67,6 +67,8 @@ class Fitted:
         Agents that were silent on some of the rows: what decisions are worth without them could be learned.
     sketch : tuple of int
         Hashes of some of the rows, see `sabotage.sketches`; empty where nothing tells them apart.
+    file : str or None
+        Name of the file that it was read from.
     seen : float or None
         Of a replay: which share of those rows its panel holds; None where that cannot be told.
     """
@@ -85,6 +87,7 @@ class Fitted:
     truth: np.ndarray | None = None
     silent: tuple[str, ...] = ()
     sketch: tuple[int, ...] = ()
+    file: str | None = None
     seen: float | None = None
 
     def each(self, panel: Panel) -> Iterator[tuple[Parameters, np.ndarray]]:
@@ -271,7 +274,7 @@ def load_fitted(path: str | Path) -> Fitted:
     silent, known = tuple(content["silent"]), tuple(int(one, 16) for one in content["rows"])
     return Fitted(
         content["name"], learner, inner, agents, classes, weights, n_fit, (parameters,), None, notes,
-        silent=silent, sketch=known,
+        silent=silent, sketch=known, file=Path(path).name,
     )  # fmt: skip
 
 

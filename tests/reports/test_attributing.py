@@ -5,10 +5,9 @@ import io
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
-from builders import make_panel
+from builders import make_panel, read_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -60,9 +59,7 @@ def test_the_text_has_every_number_of_the_panel(usual, capsys):
 
 
 def test_csv_has_all_numbers(usual):
-    frame = pd.read_csv(
-        io.StringIO(render(usual, "csv")), keep_default_na=False, na_values=[""], float_precision="round_trip"
-    )
+    frame = read_csv(render(usual, "csv"))
     witness = usual.to_frame()
     assert list(frame.columns) == list(witness.columns)
     assert len(frame) == len(witness)
@@ -173,7 +170,7 @@ def test_more_classes_and_groups_than_a_screen_holds(capsys):
     text = printed(found, capsys)
     assert "by class, the lowest first, 12 of 14" in text
     assert "by group, the lowest first, 12 of 20" in text
-    frame = pd.read_csv(io.StringIO(render(found, "csv")), float_precision="round_trip")
+    frame = read_csv(render(found, "csv"))
     assert frame.loc[frame["part"] == "class", "name"].nunique() == 14
     assert frame.loc[frame["part"] == "group", "name"].nunique() == 20
     lowest = min(
@@ -193,7 +190,7 @@ def test_sampled_orders_are_said_to_be(capsys):
     assert "interactions: interactions are of at most 12 agents: found 13" in text
     for name in ("latex", "markdown"):
         assert "Shapley values are from 6 sampled orders of the agents." in render(found, name)
-    frame = pd.read_csv(io.StringIO(render(found, "csv")), float_precision="round_trip")
+    frame = read_csv(render(found, "csv"))
     assert "interaction" not in set(frame["quantity"])
     assert frame.loc[frame["quantity"] == "shapley", "monte_carlo_error"].notna().all()
     assert "6 sampled orders" not in " ".join(printed(attributed(), capsys).split())
@@ -226,7 +223,7 @@ def test_a_rule_without_a_distribution(capsys):
     table = paper_table(found)
     assert len(table.headings) == 5
     assert any(note.startswith("log-likelihood is left out: ") for note in table.notes)
-    assert set(pd.read_csv(io.StringIO(render(found, "csv")))["statistic"]) == {"accuracy", "balanced_accuracy"}
+    assert set(read_csv(render(found, "csv"))["statistic"]) == {"accuracy", "balanced_accuracy"}
     nothing = attributed(rule="select_best", statistics=["log_likelihood"])
     assert "select_best has none" in " ".join(printed(nothing, capsys).split())
     assert [row[0].text for row in paper_table(nothing).rows] == ["agent0", "agent1", "agent2"]

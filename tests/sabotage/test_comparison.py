@@ -236,7 +236,7 @@ def test_any_rule_can_be_the_reference(tmp_path):
         (RULES["mean"], "mean"),
         (f"{path}:mean", "own.py:mean"),
         (taught, "stacking"),
-        (str(tmp_path / "saved.json"), "stacking"),
+        (str(tmp_path / "saved.json"), "stacking (saved.json)"),
         (reweighted, "weighted_mean"),
     ):
         for rules in (["max", "mean"], ["max", "mean", against]):
