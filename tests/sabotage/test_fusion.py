@@ -134,8 +134,14 @@ def test_relabelling_classes_relabels_decisions_but_for_ties(rule, panel, random
         panel.reliability,
     )
     first, second = fuse(panel, rule), fuse(moved, rule)
-    assert_array_equal(first.tied, second.tied)
-    assert_array_equal(lookup[first.labels][~first.tied], second.labels[~first.tied])
+    clear = ~first.tied
+    if rule == "dempster_shafer":  # which adds over classes, in their order: what is tied is so but for rounding
+        ranked = np.sort(first.scores, axis=1)
+        clear = (ranked[:, -1] - ranked[:, -2] > 1e-12) | (first.labels < 0)
+        assert not second.tied[clear].any()
+    else:
+        assert_array_equal(first.tied, second.tied)
+    assert_array_equal(lookup[first.labels][clear], second.labels[clear])
 
 
 @pytest.mark.parametrize(
