@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -260,13 +260,7 @@ def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
             **settings,
             progress=progress,
         )
-    if format == "text":
-        comparing.print_comparison(comparison)
-    elif format == "json":
-        print_json(comparison.to_dict())
-    else:
-        click.echo(comparing.render(comparison, format), nl=False)
-        say_notes(comparison.notes)
+    show(comparison, format, comparing.print_comparison, comparing.render)
 
 
 @commands.command()
@@ -310,13 +304,7 @@ def attribute(file: str, format: str, as_json: bool, **options: Any) -> None:
     settings["n_permutations"] = settings.pop("orders")
     with progress_bar("examples") as progress:
         found = attribute_rule(ready, **settings, progress=progress)
-    if format == "text":
-        attributing.print_attribution(found)
-    elif format == "json":
-        print_json(found.to_dict())
-    else:
-        click.echo(attributing.render(found, format), nl=False)
-        say_notes(found.notes)
+    show(found, format, attributing.print_attribution, attributing.render)
 
 
 @commands.command()
@@ -472,17 +460,23 @@ def show_warning(message: Warning | str, category: type[Warning], *place: Any, *
         say("warning", str(message))
 
 
+def show(found: Any, format: str, print_text: Callable[[Any], None], render: Callable[[Any, str], str]) -> None:
+    """Print a result in a format; of a table, which goes to standard output alone, the notes to standard error."""
+    if format == "text":
+        print_text(found)
+    elif format == "json":
+        print_json(found.to_dict())
+    else:
+        click.echo(render(found, format), nl=False)
+        for note in found.notes:  # warnings were said as they came
+            say("note", note)
+
+
 def one_format(format: str, as_json: bool) -> str:
     """Return the format that --format and --json ask for; raises SabotageError where they differ."""
     if as_json and format not in ("text", "json"):
         raise SabotageError(f"--json and --format {format} are two formats: give one")
     return "json" if as_json else format
-
-
-def say_notes(notes: Sequence[str]) -> None:
-    """Print notes to standard error, where a table alone goes to standard output; warnings were said as they came."""
-    for note in notes:
-        say("note", note)
 
 
 def say(kind: str, sentence: str) -> None:

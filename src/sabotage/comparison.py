@@ -84,7 +84,7 @@ class Comparison:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What to make of it, in three sentences: what it gains, what is as good, whom it lets sabotage."""
+        """What to make of it: what the best gains, what is as good, whom it lets sabotage, what interventions do."""
         return what_compared(self)
 
     def entry(self, name: str) -> Entry:

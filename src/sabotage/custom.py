@@ -41,8 +41,8 @@ def fusion_rule(
 
     The function takes the evidence of one example, ndarray of shape (M, C), the weights (M,), who is available, bool
     (M,), and writes one score a class into its last argument (C,), -inf for all to abstain. A silent agent weighs 0,
-    and its row of evidence is NaN. It is tried on small random examples, then compiled by numba
-    with its indices checked; those of an `@numba.njit` function that it calls are not.
+    and its row of evidence is NaN. It is tried on small random examples, then compiled by numba with its indices
+    checked; those of an `@numba.njit` function that it calls are not.
 
     Parameters
     ----------

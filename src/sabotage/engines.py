@@ -238,19 +238,19 @@ class RowsEngine(NumbaEngine):
         plan = self.plan
         n_classes, which = plan.replay.panel.n_classes, plan.swept
         truth, clean = plan.truth[which], plan.clean[which]
+        clean_hits = np.bincount(truth[clean == truth], minlength=n_classes)
+        clean_said = np.bincount(clean + 1, minlength=n_classes + 1)[1:]
         for own, given in zip(counts, donors.astype(np.int64), strict=True):
             if plan.top or plan.log:
                 labels = self._judge(weights, given, own)
             else:
                 labels = plan.replay.labels_given(weights, plan.order, which, given)
             if not plan.top:
-                own[:n_classes] += np.bincount(truth[labels == truth], minlength=n_classes)
-                own[:n_classes] -= np.bincount(truth[clean == truth], minlength=n_classes)
+                own[:n_classes] += np.bincount(truth[labels == truth], minlength=n_classes) - clean_hits
             own[n_classes] += np.count_nonzero(labels != clean)
             if plan.counts_said:
-                said = own[n_classes + 1 : 2 * n_classes + 1]
-                said += np.bincount(labels + 1, minlength=n_classes + 1)[1:]
-                said -= np.bincount(clean + 1, minlength=n_classes + 1)[1:]
+                said = np.bincount(labels + 1, minlength=n_classes + 1)[1:]
+                own[n_classes + 1 : 2 * n_classes + 1] += said - clean_said
 
     def _judge(self, weights: np.ndarray, given: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Count coverage, or add up logarithms; return the labels of the swept positions."""
@@ -284,7 +284,7 @@ def make_engine(
     """
     if engine is not None and engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
-    runner = RowsEngine if plan.replay.kind in (fusing.POOL, fusing.CALL) else NumbaEngine
+    runner = RowsEngine if plan.replay.is_by_rows else NumbaEngine
     if engine == "numba":
         return runner(plan, scheme, agent, derangement=derangement)
     if _core_module() is None:
@@ -292,7 +292,7 @@ def make_engine(
             raise SabotageError("the C core could not be built here: give engine numba, or none")
         return runner(plan, scheme, agent, derangement=derangement)
     n_agents = plan.spoken.shape[1]
-    softmax_moves = plan.replay.rule.weight in ("softmax", "gate") and scheme != "joint"
+    softmax_moves = plan.replay.rule.weighs_jointly and scheme != "joint"
     counts_hits = not (plan.counts_said or plan.log)
     is_plain = counts_hits and not (softmax_moves or in_step or derangement)
     if plan.replay.is_linear and n_agents <= MOST_AGENTS and is_plain:

@@ -18,7 +18,7 @@ CLIP = 1e-6  # log scores are taken of max(p, CLIP)
 TEMPERATURE = 1.0  # of softmax_gate
 LARGEST_SUM = 2.0**1000
 
-_WEIGHT_KINDS = {
+WEIGHT_KINDS = {
     "equal": fusing.EQUAL,
     "reliability": fusing.RAW,
     "confidence": fusing.RAW,
@@ -114,6 +114,11 @@ class Replay:
         return pooling.compiled(own, self.rule.is_ours) if self.rule.is_compiled else own
 
     @property
+    def is_by_rows(self) -> bool:
+        """Whether whole examples are decided by a function or a callable, of which the loops over sums know nothing."""
+        return self.kind in (fusing.POOL, fusing.CALL)
+
+    @property
     def is_slow(self) -> bool:
         """Whether decisions are made in Python, one after the other: then there are fewer of them, in one thread."""
         return self.kind == fusing.CALL or not self.rule.is_compiled
@@ -174,7 +179,7 @@ class Replay:
             part = np.zeros(len(q), np.int64) if self.part is None else self.part if rows is None else self.part[rows]
             q, given = np.empty(q.shape), q
             pooling.gate(given, spoken, self.gates, part, q)
-        fusing.weigh(_WEIGHT_KINDS[self.rule.weight], self.temperature, q, spoken, weights)
+        fusing.weigh(WEIGHT_KINDS[self.rule.weight], self.temperature, q, spoken, weights)
         return weights
 
     def decide(self, weights: np.ndarray, keep_scores: bool = False) -> Decision:

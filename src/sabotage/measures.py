@@ -80,7 +80,7 @@ class Measure:
         panel = ready.panel
         if not self.is_log:
             return decision.hits(panel.truth, self.top).astype(float)
-        if ready.kind in (fusing.POOL, fusing.CALL):
+        if ready.is_by_rows:
             return ready.worth_of(self.kind, weights)[1]
         worth = np.empty(panel.n_examples)
         pairs.write_logs(self.kind, ready.kind, ready.evidence, ready.spoken, weights, panel.truth, worth)
@@ -133,7 +133,7 @@ def log_kind(ready: Replay) -> int:
         raise SabotageError(f"log_likelihood needs scores: {rule.name} gives labels alone")
     if rule.distribution == "softmax":
         return pairs.SOFTMAX
-    if ready.kind in (fusing.POOL, fusing.CALL):
+    if ready.is_by_rows:
         scores = ready.decide(ready.weights, keep_scores=True).scores
         assert scores is not None  # asked for
         if scores.min() < 0:

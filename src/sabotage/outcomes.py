@@ -10,7 +10,7 @@ from sabotage.engines import Engine, make_engine
 from sabotage.errors import SabotageError
 from sabotage.exact import MOST_PAIRS, count_pairs, sum_pairs, unmoved
 from sabotage.interrupts import Stop
-from sabotage.kernels import fusing, pairs
+from sabotage.kernels import pairs
 from sabotage.moments import Terms, terms
 from sabotage.planning import Plan
 from sabotage.results import no_reliability
@@ -156,7 +156,7 @@ def _clean(run: Run) -> float:
     ready, plan = run.replay, run.stepped
     if not run.measure.is_log:
         return run.measure.of_decision(ready, ready.decision, ready.weights)
-    if ready.kind in (fusing.POOL, fusing.CALL):
+    if ready.is_by_rows:
         return float(ready.worth_of(plan.log, ready.weights)[1][plan.order].sum() / len(plan.order))
     total, identity = np.zeros(1), np.arange(len(plan.order), dtype=np.int32)[None]
     pairs.add_logs(
@@ -186,9 +186,7 @@ def _sum(
     else:
         # Weights of a softmax depend on the whole row: of those the engines' sums know nothing where one agent moves.
         has_engine = (
-            run.replay.is_linear
-            and not measure.is_log
-            and (agent is None or run.replay.rule.weight not in ("softmax", "gate"))
+            run.replay.is_linear and not measure.is_log and (agent is None or not run.replay.rule.weighs_jointly)
         )
         n_pairs = count_pairs(plan, settings.scheme) if has_engine else _count_all(plan)
         most = MOST_PAIRS if has_engine else SLOW_PAIRS if run.replay.is_slow else PAIRS

@@ -9,7 +9,7 @@ from sabotage import scoring
 from sabotage.contenders import Contender
 from sabotage.errors import SabotageError
 from sabotage.fusion import Decision
-from sabotage.kernels import fusing, pairs
+from sabotage.kernels import pairs
 from sabotage.measures import log_kind
 from sabotage.roles import NULL, SABOTEUR, assign_roles
 
@@ -112,7 +112,7 @@ def _fused(contender: Contender) -> tuple[int | None, Decision]:
         return pairs.SHARE, decision  # recorded, with scores or without
     if ready.rule.distribution is None:
         return None, decision
-    if ready.kind not in (fusing.POOL, fusing.CALL):  # of those the scores themselves tell
+    if not ready.is_by_rows:  # of those the scores themselves tell
         try:
             log_kind(ready)
         except SabotageError:

@@ -70,6 +70,11 @@ class Rule:
         return self.weight in ("reliability", "softmax", "gate")
 
     @property
+    def weighs_jointly(self) -> bool:
+        """Whether the weight of one agent depends on the reliability of the others, beyond the rule for a sum of 0."""
+        return self.weight in ("softmax", "gate")
+
+    @property
     def needs(self) -> str:
         """What every agent must emit: "scores" of all classes, "candidates" (any scores, or a confidence), "labels"."""
         return NEEDS[self.evidence]

@@ -75,30 +75,28 @@ def ring_sums(
     rivals = (plan.check_starts, plan.check_rivals, plan.slack) if knows_rivals else none
     ready = plan.replay
 
-    by_rows = ready.kind in (fusing.POOL, fusing.CALL)
+    def exchanged(step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return who gives to each position in a step, and the weights that come of one agent's reliability alone."""
+        givers = np.empty(n, np.int64)
+        pairs.write_givers(step, ring, givers)
+        if agent is None:
+            return givers, weights
+        moved = reliability.copy()
+        moved[:, agent] = reliability[givers, agent]
+        return givers, ready.weigh(moved, spoken, order)
 
     def work(first: int) -> np.ndarray:
         pause()
         out, last = np.zeros((3, n)), min(first + AT_ONCE, n_steps)
-        if by_rows:
+        if ready.is_by_rows:
             for step in range(first, last):
                 pause()
-                givers = np.empty(n, np.int64)
-                pairs.write_givers(step, ring, givers)
-                given, own = weights, givers
-                if agent is not None:
-                    moved, own = reliability.copy(), np.arange(n)
-                    moved[:, agent] = reliability[givers, agent]
-                    given = ready.weigh(moved, spoken, order)
-                _add_rows(plan, order, given, which[step < n_donors[which]], own, givers, class_weights, out)
+                givers, given = exchanged(step)
+                whose = givers if agent is None else np.arange(n)
+                _add_rows(plan, order, given, which[step < n_donors[which]], whose, givers, class_weights, out)
             return out
         for begin, end in [(first, last)] if agent is None else [(step, step + 1) for step in range(first, last)]:
-            given = weights
-            if agent is not None:
-                moved, givers = reliability.copy(), np.empty(n, np.int64)
-                pairs.write_givers(begin, ring, givers)
-                moved[:, agent] = moved[givers, agent]
-                given = ready.weigh(moved, spoken, order)
+            given = weights if agent is None else exchanged(begin)[1]
             pairs.sum_worth(
                 plan.log or plan.top, ready.kind, ready.evidence, ready.spoken, given, plan.listed, order, truth,
                 which, ring, rivals, agent is not None, begin, end, class_weights, out,

@@ -5,17 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from sabotage.fusion import Replay
+from sabotage.fusion import WEIGHT_KINDS, Replay
 from sabotage.kernels import fusing, subsets
 from sabotage.measures import Measure
 from sabotage.panel import Panel
-
-_WEIGHT_KINDS = {
-    "equal": fusing.EQUAL,
-    "reliability": fusing.RAW,
-    "confidence": fusing.RAW,
-    "softmax": fusing.SOFTMAX,
-}
 
 
 def nobodys_worth(panel: Panel, statistic: str) -> float:
@@ -68,7 +61,7 @@ def subset_worths(ready: Replay, masks: np.ndarray, measures: Mapping[int, Measu
     q = ready.panel.confidence if ready.rule.weight == "confidence" else ready.panel.reliability
     truth, spoken, evidence = ready.panel.truth[rows], ready.spoken[rows], ready.evidence_of(rows)
     worth = np.empty((len(measures), len(truth), len(masks)))
-    weighing = (_WEIGHT_KINDS[ready.rule.weight], ready.temperature)
+    weighing = (WEIGHT_KINDS[ready.rule.weight], ready.temperature)
     kinds = np.array(list(measures), np.int64)
     if not is_pool:
         subsets.subset_worth(ready.kind, weighing, evidence, spoken, q[rows], truth, masks, kinds, worth)
@@ -82,7 +75,7 @@ def is_known(ready: Replay) -> bool:
     """Whether the kernel can fuse and weigh as the rule does."""
     if ready.kind == fusing.CALL or (ready.kind == fusing.POOL and not ready.rule.is_compiled):
         return False
-    return ready.rule.weight in _WEIGHT_KINDS
+    return ready.gates is None and ready.rule.weight in WEIGHT_KINDS
 
 
 def replayed_worths(ready: Replay, masks: np.ndarray, measures: Mapping[int, Measure], rows: slice) -> np.ndarray:

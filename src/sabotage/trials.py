@@ -122,7 +122,8 @@ class Trial:
         """Return the reliabilities of each run by unit, (n_units, M) or (n_units, 1)."""
         tables = []
         for run in self.runs:
-            null = -1.0 if run.replay.rule.weight in ("softmax", "gate") or run.replay.rule.combine == "call" else 0.0
+            rule = run.replay.rule
+            null = -1.0 if rule.weighs_jointly or rule.combine == "call" else 0.0
             known = np.where(run.replay.spoken >= 0, np.nan_to_num(run.replay.panel.reliability, nan=null), 0.0)
             table = np.zeros((self.n_units, known.shape[1]))
             table[run.unit] = known
