@@ -17,6 +17,7 @@ from sabotage.labels import Label
 # Examples, and numbers in a temporary of theirs, at a time where all n x M x C would be too much.
 CHUNK_ROWS = 65_536
 CHUNK_CELLS = 1 << 22
+KINDS = ("only", "without")  # of agents that are ablations of one model
 
 
 def chunks(n: int, width: int = 1) -> list[slice]:
@@ -82,6 +83,9 @@ class Panel:
     fold_column : str or None
         The one of `columns` that holds the folds of a cross-validation; `seed_column` too where it alone tells repeated
         ids apart.
+    kinds : mapping of str to str
+        Agents that are one model with modalities masked, rather than speakers of their own: "only" where all but the
+        agent's modality was masked, "without" where it alone was.
     origin : Origin
     notes : tuple of str
         What a reader should know of how the panel came about, warnings included.
@@ -102,6 +106,7 @@ class Panel:
     group: str | None = None
     seed_column: str | None = None
     fold_column: str | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
     notes: tuple[str, ...] = ()
 
@@ -137,6 +142,12 @@ class Panel:
             raise SabotageError("confidence must lie in [0, 1] and reliability in [0, inf), NaN where there is none")
         if len(set(self.agents)) < m:
             raise SabotageError(f"agents must have different names: found {listed(self.agents)}")
+        for name, kind in self.kinds.items():
+            if name not in self.agents or kind not in KINDS:
+                raise SabotageError(
+                    f"kinds must give agents of the panel, {listed(self.agents)}, a kind, {listed(KINDS)}: found"
+                    f" {name!r}: {kind!r}"
+                )
         for field_name in ("seed_column", "fold_column"):
             column = getattr(self, field_name)
             if column is not None and column not in self.columns:
@@ -241,6 +252,7 @@ class Panel:
             confidence=np.ascontiguousarray(self.confidence[:, at]),
             scores=None if self.scores is None else np.ascontiguousarray(self.scores[:, at]),
             reliability=np.ascontiguousarray(self.reliability[:, at]),
+            kinds={name: kind for name, kind in self.kinds.items() if name in agents},
             origin=replace(self.origin, other_agents=self.origin.other_agents + left),
         )
 
