@@ -139,6 +139,9 @@ class Audit:
                 "n_filtered": origin.n_filtered,
                 "n_other_split": origin.n_other_split,
                 "other_agents": list(origin.other_agents),
+                "is_long": origin.is_long,
+                "n_files": len(origin.paths),
+                "kinds": dict(panel.kinds),
             },
             "settings": self.settings,
             "decision": asdict(self.decision),
@@ -248,11 +251,11 @@ engine, progress
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
     digest = None
-    if panel.origin.path is not None:
+    if panel.origin.paths:
         try:
-            digest = sha256(panel.origin.path)
+            digest = sha256(panel.origin.paths)
         except OSError as error:
-            notes.warn(f"sha256 is null: {panel.origin.path} cannot be read any more ({error.strerror})")
+            notes.warn(f"sha256 is null: {error.filename} cannot be read any more ({error.strerror})")
     ready = replay(panel, rule, clip=clip, temperature=temperature)
     source = decision or ("recorded" if panel.fused_label is not None else "replayed")
     decided = recorded(panel) if source == "recorded" else ready.decision
@@ -335,6 +338,7 @@ engine, progress
         "fold_column": panel.fold_column,
         "id": panel.origin.id_column,
         "truth": panel.origin.truth_column,
+        "truth_table": panel.origin.truth_table,
         "fused_label": panel.origin.fused_column,
         "where": list(panel.origin.where),
         "split": panel.origin.split,

@@ -4,12 +4,12 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
+from sabotage.conditions import OTHER
 from sabotage.errors import SabotageError, SabotageWarning
 from sabotage.labels import merged
 from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.reading import read_panel
-from sabotage.streaming import OTHER
 
 
 def read_calibration(data: Any, panel: Panel, **options: Any) -> tuple[Panel, Panel]:

@@ -77,16 +77,9 @@ def recognise(
         Where a column stands twice, is named and not there, could be read in two ways, or where there is no truth or
         no agent.
     """
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise SabotageError(f"{table} has more than one column named {listed(twice)}: rename or drop all but one")
-    if "agent" in names and truth != "agent":
-        raise SabotageError(
-            f"{table} has a column agent, so it is long, one row a candidate: only wide tables, one row an example with"
-            f" columns <agent>_label, are read yet"
-        )
-    id = _single(names, table, id, ID_NAMES, "id", "--id")
-    truth = _single(names, table, truth, TRUTH_NAMES, "truth", "--truth")
+    require_unique(names, table)
+    id = single(names, table, id, ID_NAMES, "id", "--id")
+    truth = single(names, table, truth, TRUTH_NAMES, "truth", "--truth")
     if truth is None:
         hints = [name for name in names if re.fullmatch(r"(true|gold|gt|ground_truth|y)_.*|.*_(truth|true|gold)", name)]
         hint = f" (perhaps {listed(hints)}?)" if hints else ""
@@ -94,7 +87,7 @@ def recognise(
             f"{table} has no column with the truth: name one {listed(TRUTH_NAMES)}, or give --truth COLUMN{hint};"
             f" its columns are {listed(names)}"
         )
-    fused_label = _single(names, table, fused_label, FUSED_LABEL_NAMES, "recorded decision", "--fused-label")
+    fused_label = single(names, table, fused_label, FUSED_LABEL_NAMES, "recorded decision", "--fused-label")
     if fused_label == truth:
         raise SabotageError(f"{truth} of {table} is the truth: it cannot be the recorded decision too")
     if agents is not None and not agents:
@@ -144,6 +137,12 @@ def recognise(
     return Columns(id, truth, chosen, others, fused_label, fused_scores, ignored, tuple(warnings))
 
 
+def with_agents(columns: Columns, agents: Sequence[str] | None, table: str) -> Columns:
+    """Return the columns with some of the agents chosen; raises SabotageError for one that is not there."""
+    chosen = _selected(list(columns.agents), table, agents)
+    return replace(columns, agents=chosen, others=tuple(agent for agent in columns.agents if agent not in chosen))
+
+
 def with_reliability(
     agents: Sequence[RecordedAgent], suffix: str, names: Sequence[str], table: str
 ) -> list[RecordedAgent]:
@@ -158,7 +157,14 @@ def with_reliability(
     return [replace(agent, reliability=f"{agent.name}_{suffix}") for agent in agents]
 
 
-def _single(
+def require_unique(names: Sequence[str], table: str) -> None:
+    """Raise SabotageError where a column's name stands twice."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise SabotageError(f"{table} has more than one column named {listed(twice)}: rename or drop all but one")
+
+
+def single(
     names: Sequence[str], table: str, given: str | None, known: Sequence[str], what: str, option: str
 ) -> str | None:
     """Return the column that was named, or the one that goes by a known name."""
@@ -214,6 +220,11 @@ def _without(drafts: dict[str, _Draft], reserved: Sequence[str], asked: set[str]
         for name, draft in drafts.items()
         if name in asked or not other.issuperset([*draft.single.values(), *draft.scores.values()])
     }
+
+
+def is_of_agent(name: str) -> bool:
+    """Whether a column is named like one of an agent."""
+    return _part(name, set()) is not None or bool(_splits(name))
 
 
 def _part(name: str, asked: set[str]) -> Any:

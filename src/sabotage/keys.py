@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sabotage.conditions import joined
 from sabotage.errors import SabotageError, listed
 from sabotage.labels import Label
 from sabotage.panel import Origin
-from sabotage.streaming import Raw, joined
+from sabotage.streaming import Examples
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Keys:
     n_shared_groups: int
 
 
-def find_keys(raw: Raw, structure: Structure, origin: Origin, columns: Sequence[str]) -> Keys:
+def find_keys(examples: Examples, structure: Structure, origin: Origin, columns: Sequence[str]) -> Keys:
     """Find what the examples go by; `columns` are those of the table.
 
     Raises
@@ -70,25 +71,25 @@ def find_keys(raw: Raw, structure: Structure, origin: Origin, columns: Sequence[
     SabotageError
         Where an id or the run of a repeated id is null, or two rows have the same.
     """
-    ids = _typed(raw.ids, raw.rows, origin)
+    ids = _typed(examples.ids, examples.rows, origin)
     run, number = structure.seed, None
     if run is None and not _are_unique(ids):
         run = structure.fold
         if run is None:
-            raise _not_unique(ids, raw.rows, origin, columns)
+            raise _not_unique(ids, examples.rows, origin, columns)
     if run is not None:
         number = _numbers(ids)
-        _check_pairs(ids, number, run, raw, structure, origin)
-    own = dict(raw.kept)
+        _check_pairs(ids, number, run, examples, structure, origin)
+    own = dict(examples.kept)
     if origin.id_column is not None:
-        own[origin.id_column] = raw.ids
+        own[origin.id_column] = examples.ids
 
     def n_shared(column: str | None) -> int:
-        if column is None or column not in raw.elsewhere or column in structure.runs:
+        if column is None or column not in examples.elsewhere or column in structure.runs:
             return 0
         # An id that trains in one run may be tested in another: only the same run leaks.
-        runs = [(raw.kept[name], raw.elsewhere[name]) for name in structure.runs]
-        return n_shared_values(own[column], raw.elsewhere[column], runs, origin.format)
+        runs = [(examples.kept[name], examples.elsewhere[name]) for name in structure.runs]
+        return n_shared_values(own[column], examples.elsewhere[column], runs, origin.format)
 
     return Keys(ids, run, number, n_shared(origin.id_column), n_shared(structure.group))
 
@@ -186,13 +187,13 @@ def _not_unique(ids: pa.Array, rows: np.ndarray, origin: Origin, columns: Sequen
 
 
 def _check_pairs(
-    ids: pa.Array, number: np.ndarray, column: str, raw: Raw, structure: Structure, origin: Origin
+    ids: pa.Array, number: np.ndarray, column: str, examples: Examples, structure: Structure, origin: Origin
 ) -> None:
     """Raise SabotageError where a run is null, or two rows have the same id and run."""
     option = "--seed-column" if structure.seed is not None else "--fold-column"
-    runs = _without_blanks(raw.kept[column], origin.format)
+    runs = _without_blanks(examples.kept[column], origin.format)
     if runs.null_count:
-        at = _first_null(runs, raw.rows)
+        at = _first_null(runs, examples.rows)
         raise SabotageError(
             f"{column} is null in row {at} of {origin.name}: it tells the rows of one id apart ({option} {column}), so"
             f" every row needs one"
@@ -203,7 +204,7 @@ def _check_pairs(
     if len(first) == len(pair):
         return
     at = int(first[counts > 1].min())
-    places = raw.rows[pair == pair[at]]
+    places = examples.rows[pair == pair[at]]
     raise SabotageError(
         f"{origin.id_column} and {column} together are not unique: {ids[at].as_py()!r} with {column}"
         f" {runs[at].as_py()!r} stands in rows {listed(places, 4)} of {origin.name}; an id names one example in each"

@@ -35,9 +35,12 @@ class Origin:
     format: str = "memory"
     id_column: str | None = None
     truth_column: str = "y"
+    truth_table: str | None = None  # where the truth stands in a table of its own
     fused_column: str | None = None
+    paths: tuple[str, ...] = ()  # the files behind `path`, that of the truth included
+    is_long: bool = False
     n_rows: int = 0
-    n_dropped: int = 0  # no truth
+    n_dropped: int = 0  # no truth: rows of a wide table, examples of a long one
     n_filtered: int = 0  # where
     n_other_split: int = 0
     n_shared_ids: int = 0  # ids of the examples that rows of another split have too, in the same run
@@ -423,25 +426,29 @@ class Panel:
             values = np.ascontiguousarray(values)
             return pa.array(values, mask=np.isnan(values))
 
+        from sabotage.metadata import columns_of, describe
+
         table: dict[str, Any] = {"id": self.ids[rows], "y": labels(self.truth[rows])}
         for name, column in self.columns.items():
             table[name] = column[rows]
         for m, agent in enumerate(self.agents):
-            table[f"{agent}_label"] = labels(self.labels[rows, m])
-            table[f"{agent}_confidence"] = floats(self.confidence[rows, m])
-            if self.weights not in ("confidence", "uniform"):
-                suffix = "reliability" if self.weights == "given" else self.weights
-                table[f"{agent}_{suffix}"] = floats(self.reliability[rows, m])
-            if self.scores is not None and self.has_scores[m]:
-                for c, label in enumerate(self.classes):
-                    table[f"{agent}_p_{label}"] = floats(self.scores[rows, m, c])
+            own = columns_of(self, agent)
+            table[str(own.label)] = labels(self.labels[rows, m])
+            table[str(own.confidence)] = floats(self.confidence[rows, m])
+            if own.reliability is not None:
+                table[own.reliability] = floats(self.reliability[rows, m])
+            if self.scores is not None:
+                for c, column in enumerate(own.scores.values()):
+                    table[column] = floats(self.scores[rows, m, c])
         if self.fused_label is not None:
             table["fused_label"] = labels(self.fused_label[rows])
         if self.fused_scores is not None:
             for c, label in enumerate(self.classes):
                 table[f"fused_p_{label}"] = floats(self.fused_scores[rows, c])
         order = json.dumps([str(label) for label in self.classes])
-        return pa.table(table).replace_schema_metadata({"sabotage_classes": order})
+        return pa.table(table).replace_schema_metadata(
+            {"sabotage_classes": order, "sabotage_panel": json.dumps(describe(self))}
+        )
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the panel as a wide parquet table that `read_panel` understands, in row groups."""
@@ -468,6 +475,8 @@ class Panel:
         ]
         if left_out:
             examples += f" of {origin.n_rows:,} rows ({', '.join(left_out)} left out)"
+        elif origin.is_long:
+            examples += f" in {origin.n_rows:,} rows"
         elif self.seed_column is not None:
             examples += " rows"
         if self.seed_column is not None:
@@ -479,9 +488,12 @@ class Panel:
             keys.append(f"fold: {self.fold_column}")
         if self.group is not None:
             keys.append(f"group: {self.group}")
+        shape = ", long" if origin.is_long else ""
+        files = f", {len(origin.paths)} files" if len(origin.paths) > 1 else ""
+        truth = origin.truth_column + (f" of {origin.truth_table}" if origin.truth_table is not None else "")
         lines = [
-            ("input", f"{origin.path or origin.name} ({origin.format})"),
-            ("examples", f"{examples}; {'; '.join(keys)}; truth: {origin.truth_column}"),
+            ("input", f"{origin.path or origin.name} ({origin.format}{shape}{files})"),
+            ("examples", f"{examples}; {'; '.join(keys)}; truth: {truth}"),
             ("classes", f"{self.n_classes}: {listed(self.classes, 12)}"),
         ]
         agents = []

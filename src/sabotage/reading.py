@@ -1,21 +1,29 @@
-"""Wide tables into panels: recognise the columns, read them in one pass, turn label codes into classes."""
+"""Tables into panels: open, recognise the columns, read in one pass, check what only the whole shows."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sabotage.agents import RecordedAgent
-from sabotage.columns import Columns, recognise, with_reliability
+from sabotage.columns import Columns, recognise, with_agents, with_reliability
+from sabotage.conditions import OTHER, Condition, Rows
 from sabotage.errors import SabotageError, did_you_mean, listed, unknown
+from sabotage.joining import with_truth
 from sabotage.keys import Keys, Structure, find_keys, require_one_truth
-from sabotage.labels import Label, look_alikes, whole
+from sabotage.labels import Label
+from sabotage.long_reading import LongReader
+from sabotage.long_tables import AGENT, recognise_long
+from sabotage.metadata import Written, read_description
 from sabotage.notes import Notes
-from sabotage.panel import Origin, Panel, chunks
-from sabotage.sources import Source, open_source
-from sabotage.streaming import OTHER, Condition, Raw, Reader
+from sabotage.panel import Origin, Panel
+from sabotage.settling import settle
+from sabotage.sources import open_source
+from sabotage.streaming import Emitted, Examples, Reader
+from sabotage.tables import Source
 
 FEW = 20  # examples below which a coincidence is no sign of a mistake
 
@@ -25,9 +33,10 @@ def read_panel(
     *,
     id: str | None = None,
     truth: str | None = None,
+    truth_table: Any = None,
     agents: Sequence[str] | None = None,
     fused_label: str | None = None,
-    weights: str = "reliability",
+    weights: str | None = None,
     where: Sequence[str] = (),
     classes: Sequence[object] | None = None,
     group: str | None = None,
@@ -38,21 +47,25 @@ def read_panel(
     input_format: str | None = None,
     confidence_scale: str = "unit",
 ) -> Panel:
-    """Read a wide table, one row an example, into a panel.
+    """Read a table into a panel: wide, one row an example, or long, one row a candidate, where it has a column `agent`.
 
     Parameters
     ----------
-    data : path, pandas DataFrame or pyarrow Table
-        parquet, feather/arrow or csv(.gz).
+    data : path, list of paths, or table
+        parquet, feather/arrow, csv(.gz) or jsonl; one file, a folder of parts, a pattern such as "preds/*.parquet" or a
+        list of files; a pandas DataFrame, or anything that speaks the Arrow interchange (polars, pyarrow ...).
     id, truth, fused_label : str, optional
         Columns; recognised by name where None.
+    truth_table : path or table, optional
+        Where the truth, and perhaps groups and splits, stand in a second table: one row an id.
     agents : sequence of str, optional
         The agents to keep, in file order; all where None.
-    weights : str
+    weights : str, optional
         What fusion weighs by: "reliability" (the self-assessments; the confidences where an agent has no column of
-        it), "confidence", "uniform", or a suffix such as "intensity" for the columns `<agent>_intensity`.
+        it), "confidence", "uniform", or a suffix such as "intensity" for the columns `<agent>_intensity`, in a long
+        table a column. None: what the panel was written with, else "reliability".
     where : sequence of str
-        Conditions "column == value" (also !=, <, <=, >, >=) that every example must meet.
+        Conditions "column == value" (also !=, <, <=, >, >=) that every row must meet.
     classes : sequence of labels, optional
         The classes in order; sorted as their type sorts them where None.
     group : str, optional
@@ -66,7 +79,7 @@ def read_panel(
         Further columns to keep in the panel, for blocks and tables.
     split : str, optional
         Where there is a column `split`, the rows of this value are the examples, of "!test" all others; None takes all.
-    input_format : {"parquet", "arrow", "csv"}, optional
+    input_format : {"parquet", "arrow", "csv", "jsonl"}, optional
         By the name of the file where None.
     confidence_scale : {"unit", "percent"}
         "percent" divides the confidences by 100.
@@ -80,62 +93,159 @@ def read_panel(
     SabotageError
         Where the table cannot be understood; the message names file, column and row, and what would do. Rows are
         counted from 0.
+
+    Notes
+    -----
+    A table that a panel wrote says which columns are its groups, runs and agents: they need not be named again.
     """
     source = open_source(data, input_format)
+    notes = Notes()
+    if confidence_scale not in ("unit", "percent"):
+        raise unknown("confidence scale", confidence_scale, ("unit", "percent"))
+    written = Written()
+    if truth_table is not None:
+        table = open_source(truth_table)
+        source, truth = with_truth(source, table, notes, id=id, truth=truth)
+    elif id is None and truth is None and fused_label is None:
+        written = read_description(source.metadata, source.columns)
     names = source.columns
     conditions = [Condition.parse(text, source) for text in where]
-    if group is None and "group" in names:
-        group = "group"
-    structure = Structure(group, seed_column, fold_column)
-    kept = list(dict.fromkeys([*keep, *structure.columns]))
+    group = group or written.group or ("group" if "group" in names else None)
+    structure = Structure(group, seed_column or written.seed_column, fold_column or written.fold_column)
+    kept = list(dict.fromkeys([*keep, *structure.columns, *written.keep]))
     for column in kept:
         if column not in names:
             near = did_you_mean(column, names)
             raise SabotageError(f"{source.name} has no column {column!r}{near}: its columns are {listed(names)}")
     if "split" not in names or "split" in (id, truth, fused_label, *(condition.column for condition in conditions)):
         split = None  # a condition on it is the user's own choice of rows
-    if confidence_scale not in ("unit", "percent"):
-        raise unknown("confidence scale", confidence_scale, ("unit", "percent"))
-    reserved = [*kept, *(["split"] if split is not None else [])]
-    columns = recognise(
-        names, source.name, id=id, truth=truth, agents=agents, fused_label=fused_label, reserved=reserved
-    )
-    structure.check(columns.id, columns.truth, source.name)
-    notes = Notes()
-    for warning in columns.warnings:
-        notes.warn(warning)
-    columns, weights = _choose_weights(columns, weights, source, notes)
-    # Other splits' ids and groups are compared with the examples', run by run: nothing else of those rows is kept.
-    watched = list(dict.fromkeys([*([columns.id] if columns.id is not None else []), *structure.columns]))
-    reader = Reader(source, columns, conditions, split, kept, watched, confidence_scale == "percent", classes)
-    raw = reader.read()
-    tally = reader.tally
-    if tally.other_split:
-        others = f"split {split.removeprefix(OTHER)}" if split is not None and split.startswith(OTHER) else None
-        others = others or f"another split than {split}"
-        notes.add(f"{tally.other_split:,} rows of {others} are not analysed")
-    if tally.no_truth:
-        notes.warn(f"{tally.no_truth:,} rows without truth are dropped")
     origin = Origin(
         name=source.name,
         path=source.path,
+        paths=source.paths,
         format=source.format,
-        id_column=columns.id,
-        truth_column=columns.truth,
-        fused_column=columns.fused_label,
-        n_rows=tally.rows,
-        n_dropped=tally.no_truth,
-        n_filtered=tally.filtered,
-        n_other_split=tally.other_split,
+        truth_table=None if truth_table is None else table.path or table.name,
         where=tuple(where),
         split=split,
         confidence_scale=confidence_scale,
+    )
+    wanted = _Wanted(source, origin, structure, tuple(kept), tuple(conditions), classes, weights or written.weights)
+    named = {"id": id, "truth": truth, "fused_label": fused_label}
+    if written.columns is None and AGENT in names and AGENT not in named.values():
+        return _read_long(wanted, named, agents, notes)
+    if written.columns is None:
+        columns = recognise(names, source.name, **named, agents=agents, reserved=wanted.reserved)
+    else:
+        columns = with_agents(written.columns, agents, source.name)
+    panel = _read_wide(wanted, columns, notes)
+    return replace(panel, kinds={name: kind for name, kind in written.kinds.items() if name in panel.agents})
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be read of a table, apart from its columns of agents."""
+
+    source: Source
+    origin: Origin
+    structure: Structure
+    kept: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    classes: Sequence[object] | None
+    weights: str | None
+
+    @property
+    def reserved(self) -> list[str]:
+        """The columns that make no agent by themselves."""
+        return [*self.kept, *(["split"] if self.origin.split is not None else [])]
+
+    @property
+    def is_percent(self) -> bool:
+        """Whether confidences are of 100."""
+        return self.origin.confidence_scale == "percent"
+
+    def rows(self, id: str | None) -> Rows:
+        """Return the choice of rows; ids and groups of other splits' are watched, to be compared with the examples'."""
+        watched = list(dict.fromkeys([*([id] if id is not None else []), *self.structure.columns]))
+        return Rows(self.source, self.conditions, self.origin.split, watched)
+
+    def counted(self, rows: Rows, notes: Notes) -> Origin:
+        """Return the origin with what fell out, and say it."""
+        tally, split = rows.tally, self.origin.split
+        if tally.other_split:
+            others = f"split {split.removeprefix(OTHER)}" if split is not None and split.startswith(OTHER) else None
+            others = others or f"another split than {split}"
+            notes.add(f"{tally.other_split:,} rows of {others} are not analysed")
+        if tally.no_truth:
+            what = "examples" if self.origin.is_long else "rows"
+            notes.warn(f"{tally.no_truth:,} {what} without truth are dropped")
+        return replace(
+            self.origin,
+            n_rows=tally.rows,
+            n_dropped=tally.no_truth,
+            n_filtered=tally.filtered,
+            n_other_split=tally.other_split,
+        )
+
+
+def _read_wide(wanted: _Wanted, columns: Columns, notes: Notes) -> Panel:
+    """Read a table of one row an example."""
+    source = wanted.source
+    wanted.structure.check(columns.id, columns.truth, source.name)
+    for warning in columns.warnings:
+        notes.warn(warning)
+    columns, weights = _choose_weights(columns, wanted.weights or "reliability", source, notes)
+    rows = wanted.rows(columns.id)
+    reader = Reader(columns, rows, wanted.kept, wanted.is_percent, wanted.classes)
+    examples, said = reader.read()
+    origin = replace(
+        wanted.counted(rows, notes),
+        id_column=columns.id,
+        truth_column=columns.truth,
+        fused_column=columns.fused_label,
         other_agents=tuple(agent.name for agent in columns.others),
         ignored_columns=columns.ignored,
     )
     with ThreadPoolExecutor(1) as pool:  # hashing a million ids takes as long as all that is left to do
-        keys = pool.submit(find_keys, raw, structure, origin, names)
-        return _panel(raw, keys, reader, weights, classes, structure, origin, notes)
+        keys = pool.submit(find_keys, examples, wanted.structure, origin, source.columns)
+        classes, said = settle(reader, said, wanted.classes, notes)
+        panel = _checked(columns.agents, classes, said, weights, origin, notes)
+        if columns.id is None:
+            notes.add("there is no id column: examples go by their row number, from 0")
+        return _keyed(panel, examples, keys.result(), wanted.structure, notes)
+
+
+def _read_long(wanted: _Wanted, named: dict[str, str | None], agents: Sequence[str] | None, notes: Notes) -> Panel:
+    """Read a table of one row a candidate."""
+    source, structure = wanted.source, wanted.structure
+    if agents is not None and len(set(agents)) < max(len(agents), 1):
+        raise SabotageError(f"--agents names no agent, or one twice: {listed(agents)}")
+    weights = wanted.weights or "reliability"
+    columns = recognise_long(source.columns, source.name, **named, weights=weights, reserved=wanted.reserved)
+    structure.check(columns.id, columns.truth, source.name)
+    rows = wanted.rows(columns.id)
+    reader = LongReader(columns, rows, structure.runs, wanted.kept, wanted.is_percent, wanted.classes)
+    examples = reader.read()
+    classes, names, said = reader.settle(agents, wanted.classes, len(examples.rows), notes)
+    own = RecordedAgent("", columns.label, columns.confidence, columns.reliability)
+    speakers = [replace(own, name=name) for name in names]
+    if weights == "reliability":
+        silent = [name for m, name in enumerate(names) if np.isnan(said.reliability[:, m]).all()]
+        if silent:
+            weights = "confidence"
+            _say_confidence(silent, [name for name in names if name not in silent], notes)
+    origin = replace(
+        wanted.origin,
+        is_long=True,
+        id_column=columns.id,
+        truth_column=columns.truth,
+        fused_column=columns.fused_label,
+        other_agents=tuple(name for name in reader.agents if name not in names),
+        ignored_columns=columns.ignored,
+    )
+    origin = replace(wanted, origin=origin).counted(rows, notes)
+    panel = _checked(speakers, classes, said, weights, origin, notes)
+    keys = find_keys(examples, structure, origin, source.columns)
+    return _keyed(panel, examples, keys, structure, notes)
 
 
 def _choose_weights(columns: Columns, weights: str, source: Source, notes: Notes) -> tuple[Columns, str]:
@@ -147,14 +257,7 @@ def _choose_weights(columns: Columns, weights: str, source: Source, notes: Notes
         missing = [agent.name for agent in agents if agent.reliability is None]
         if missing:
             weights = "confidence"
-            if len(missing) < len(agents):
-                have = [agent.reliability for agent in agents if agent.reliability is not None]
-                notes.warn(
-                    f"the confidence of every agent is the weight: {listed(missing)} has no self-assessment, so"
-                    f" {listed(have)} is not used"
-                )
-            else:
-                notes.add("no agent has a self-assessment: the confidence is the weight")
+            _say_confidence(missing, [a.reliability for a in agents if a.reliability is not None], notes)
     if weights in ("confidence", "uniform"):
         agents = [replace(agent, reliability=None) for agent in agents]
     used = {column for agent in (*agents, *columns.others) for column in agent.columns}
@@ -164,77 +267,65 @@ def _choose_weights(columns: Columns, weights: str, source: Source, notes: Notes
     return replace(columns, agents=tuple(agents), ignored=tuple(ignored)), weights
 
 
-def _panel(
-    raw: Raw,
-    keys: Future[Keys],
-    reader: Reader,
+def _say_confidence(missing: Sequence[str], have: Sequence[str], notes: Notes) -> None:
+    """Say that the confidence is the weight, for want of self-assessments."""
+    if have:
+        notes.warn(
+            f"the confidence of every agent is the weight: {listed(missing)} has no self-assessment, so"
+            f" {listed(have)} is not used"
+        )
+    else:
+        notes.add("no agent has a self-assessment: the confidence is the weight")
+
+
+def _checked(
+    agents: Sequence[RecordedAgent],
+    classes: tuple[Label, ...],
+    said: Emitted,
     weights: str,
-    order: Sequence[object] | None,
-    structure: Structure,
     origin: Origin,
     notes: Notes,
 ) -> Panel:
-    """Turn codes into classes, fill in what scores say, and check what only the whole table shows."""
-    columns, book = reader.columns, reader.book
-    classes, lookup = _classes(reader, order)
-    if len(classes) < 2:
-        raise SabotageError(
-            f"{origin.name} has one class only, {listed(classes)}: truth, labels and class scores name no other"
-        )
-    for first, second in look_alikes(classes):
-        notes.warn(f"the classes {str(first)!r} and {str(second)!r} look alike and are two")
-    for (column, text), count in book.n_null.items():
-        if text:
-            notes.warn(f"{column}: {count:,} texts {text!r} are read as null; if that is a class, name it in --classes")
-        elif origin.format != "csv":
-            notes.warn(f"{column}: {count:,} empty texts are read as null")
-
-    named = lookup[: reader.n_named]
-    scores = _in_class_order(raw.scores, named, len(classes))
-    fused_scores = _in_class_order(raw.fused_scores, named, len(classes))
-    truth, labels, confidence = lookup[raw.truth], lookup[raw.labels], raw.confidence
-    for m, agent in enumerate(columns.agents):
-        if scores is not None and agent.scores:
-            without = np.setdiff1d(np.arange(len(classes)), [named[reader.position[text]] for text in agent.scores])
-            n_filled = _complete(labels[:, m], scores[:, m], without)
-            if n_filled and agent.label is not None:
-                notes.warn(f"{agent.label} is null on {n_filled:,} examples that have class scores: it is their argmax")
-        silent = labels[:, m] < 0
-        confidence[silent, m] = np.nan
-        if silent.all():
+    """Return the panel, without the keys of its examples, and check what only the whole table shows."""
+    confidence, reliability = said.confidence, said.reliability
+    confidence[said.labels < 0] = np.nan
+    for m, agent in enumerate(agents):
+        labels = said.labels[:, m]
+        if (labels < 0).all():
             raise SabotageError(
                 f"{agent.name} never speaks: {listed(agent.columns)} hold nothing in the {len(labels):,} examples of"
                 f" {origin.name}; leave it out with --agents"
             )
-        _warn_of(agent, truth, labels[:, m], confidence[:, m], classes, reader.confidence_limit, notes)
-    fused = None
-    if columns.fused_label is not None:
-        fused = lookup[raw.fused]
-    elif fused_scores is not None:
-        fused = _argmax(fused_scores)
-    reliability = {"confidence": confidence.copy(), "uniform": np.ones_like(confidence)}.get(weights, raw.reliability)
-    reliability[labels < 0] = np.nan
-    if columns.id is None:
-        notes.add("there is no id column: examples go by their row number, from 0")
-    found = keys.result()
-    require_one_truth(found, truth, classes, raw.rows, origin)
+        _warn_of(agent, said.truth, labels, confidence[:, m], classes, origin, notes)
+    reliability = {"confidence": confidence.copy(), "uniform": np.ones_like(confidence)}.get(weights, reliability)
+    reliability[said.labels < 0] = np.nan
     return Panel(
-        agents=tuple(agent.name for agent in columns.agents),
+        agents=tuple(agent.name for agent in agents),
         classes=classes,
-        ids=found.ids,
-        truth=truth,
-        labels=labels,
+        ids=pa.nulls(len(said.truth)),
+        truth=said.truth,
+        labels=said.labels,
         confidence=confidence,
-        scores=scores,
+        scores=said.scores,
         reliability=reliability,
         weights=weights,
-        fused_label=fused,
-        fused_scores=fused_scores,
-        columns=raw.kept,
+        fused_label=said.fused,
+        fused_scores=said.fused_scores,
+        origin=origin,
+    )
+
+
+def _keyed(panel: Panel, examples: Examples, keys: Keys, structure: Structure, notes: Notes) -> Panel:
+    """Return the panel with what its examples go by, and all notes."""
+    require_one_truth(keys, panel.truth, panel.classes, examples.rows, panel.origin)
+    return replace(
+        panel,
+        ids=keys.ids,
+        columns=examples.kept,
         group=structure.group,
-        seed_column=found.seed_column,
+        seed_column=keys.seed_column,
         fold_column=structure.fold,
-        origin=replace(origin, n_shared_ids=found.n_shared_ids, n_shared_groups=found.n_shared_groups),
+        origin=replace(panel.origin, n_shared_ids=keys.n_shared_ids, n_shared_groups=keys.n_shared_groups),
         notes=tuple(notes),
     )
 
@@ -245,7 +336,7 @@ def _warn_of(
     labels: np.ndarray,
     confidence: np.ndarray,
     classes: Sequence[Label],
-    limit: float,
+    origin: Origin,
     notes: Notes,
 ) -> None:
     """Warn of what is legal and hardly meant: labels that miss the truth or are it, confidences that are none."""
@@ -260,57 +351,5 @@ def _warn_of(
         notes.warn(f"{agent.name} is right on all {len(truth):,} examples: the truth under another name?")
     if np.isnan(confidence).all():
         notes.warn(f"{agent.name} has no confidence: it is never a saboteur")
-    elif agent.confidence is not None and limit > 1 and np.nanmax(confidence) <= 1 / limit:
-        notes.warn(f"{agent.confidence} never exceeds 1, so the percent scale makes it at most {1 / limit:g}")
-
-
-def _classes(reader: Reader, order: Sequence[object] | None) -> tuple[tuple[Label, ...], np.ndarray]:
-    """Return the classes and what each code means, in the order given, or that of an ordered type, or sorted."""
-    classes, lookup = reader.book.resolve(order)
-    own = reader.source.class_order or reader.categories
-    if order is None and own is not None:
-        texts = {str(label) for label in classes}
-        own = [whole(label) if isinstance(label, float) else label for label in own]
-        own = [label for label in own if str(label) in texts]
-        if len(own) == len(classes):
-            return reader.book.resolve(own)
-    return classes, lookup
-
-
-def _in_class_order(scores: np.ndarray | None, named: np.ndarray, n_classes: int) -> np.ndarray | None:
-    """Move score columns to their classes, in place where the classes are those of the columns."""
-    if scores is None or np.array_equal(named, np.arange(n_classes)):
-        return scores
-    out = scores if len(named) == n_classes else np.full((*scores.shape[:-1], n_classes), np.nan)
-    for rows in chunks(len(scores), scores[0].size):
-        part = scores[rows].copy()
-        out[rows][..., named] = part
-    return out
-
-
-def _complete(labels: np.ndarray, scores: np.ndarray, without: np.ndarray) -> int:
-    """Give one agent, in place, score 0 for the classes without a column, and its argmax where it has no label.
-
-    labels : (n,); scores : (n, C), a view; without : class indices. An agent that lists some of its classes and not
-    others, on any example, emits lists: what it does not list stays null. Returns the number of labels filled in.
-    """
-    own = np.setdiff1d(np.arange(scores.shape[1]), without)
-    known = [~np.isnan(scores[rows][:, own]) for rows in chunks(len(labels), scores.shape[1])] if len(without) else []
-    lists = any((part.any(axis=1) & ~part.all(axis=1)).any() for part in known)
-    n_filled = 0
-    for rows in chunks(len(labels), scores.shape[1]):
-        if len(without) and not lists:
-            emitted = np.flatnonzero(~np.isnan(scores[rows]).all(axis=1))
-            scores[rows][np.ix_(emitted, without)] = 0.0
-        unlabelled = np.flatnonzero(labels[rows] < 0)
-        guess = _argmax(scores[rows][unlabelled])
-        labels[rows][unlabelled] = guess
-        n_filled += int(np.count_nonzero(guess >= 0))
-    return n_filled
-
-
-def _argmax(scores: np.ndarray) -> np.ndarray:
-    """Return the lowest class of the highest score of each row, -1 where nothing was scored; NaN is no score."""
-    known = ~np.isnan(scores)
-    best = np.where(known, scores, -np.inf).argmax(axis=-1).astype(np.int32)
-    return np.where(known.any(axis=-1), best, np.int32(-1))
+    elif agent.confidence is not None and origin.confidence_scale == "percent" and np.nanmax(confidence) <= 0.01:
+        notes.warn(f"{agent.confidence} never exceeds 1, so the percent scale makes it at most 0.01")

@@ -159,7 +159,6 @@ def test_half_a_recorded_fusion_is_none():
         (["y", "z"], {}, "t.csv has no agent"),
         (["y", "voice_label"], {"agents": ["voise"]}, r"unknown agent 'voise' \(did you mean voice\?\)"),
         (["y", "a_label", "b_label"], {"agents": ["a", "a"]}, "names an agent twice"),
-        (["y", "a_label", "agent"], {}, "has a column agent, so it is long"),
         (["y", "a_label"], {"fused_label": "y"}, "cannot be the recorded decision too"),
         (["y", "a_label"], {"agents": []}, "--agents names no agent"),
         (["y", "a_p_x", "a_p_z", "fused_p_x", "fusion_p_x"], {}, "could each be the fused score of x"),

@@ -205,7 +205,7 @@ def test_two_readings_show_both(tmp_path):
         ({"weights": "intensity"}, "has no voice_intensity, face_intensity"),
         ({"group": "subject"}, "has no column 'subject'"),
         ({"keep": ["subject"]}, "has no column 'subject'"),
-        ({"input_format": "xlsx"}, "unknown input format 'xlsx': choose from arrow, csv, parquet"),
+        ({"input_format": "xlsx"}, "unknown input format 'xlsx': choose from arrow, csv, jsonl, parquet"),
         ({"confidence_scale": "log"}, "unknown confidence scale 'log'"),
         ({"classes": ["a", "b", "a"]}, "--classes names a class twice"),
     ],
@@ -225,8 +225,8 @@ def test_null_ids(tmp_path):
 def test_things_that_are_no_tables(tmp_path):
     for thing, says in (
         (tmp_path / "nowhere.parquet", "cannot be read: No such file or directory"),
-        (tmp_path, "is a folder: give one arrow, csv, parquet file"),
-        ([1, 2], "found a list: give a path, a pandas DataFrame or a pyarrow Table"),
+        (tmp_path, "is a folder without a file that ends in .parquet"),
+        ([1, 2], "found a list: give a path, a pandas DataFrame, or a table that speaks Arrow"),
     ):
         with pytest.raises(SabotageError, match=says):
             read_panel(thing)

@@ -1,0 +1,78 @@
+"""What a panel writes of itself into its table, so that it is read back as it was."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sabotage.agents import RecordedAgent
+from sabotage.columns import Columns, is_of_agent
+from sabotage.panel import KINDS, Panel
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a table says of the panel that wrote it; everything None or empty where it says nothing."""
+
+    columns: Columns | None = None
+    weights: str | None = None
+    group: str | None = None
+    seed_column: str | None = None
+    fold_column: str | None = None
+    keep: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+def columns_of(panel: Panel, agent: str) -> RecordedAgent:
+    """Return the columns in which a panel writes what one agent said."""
+    m = panel.agents.index(agent)
+    suffix = {"given": "reliability", "confidence": None, "uniform": None}.get(panel.weights, panel.weights)
+    scores: dict[str, str] = {}
+    if panel.scores is not None and panel.has_scores[m]:
+        scores = {str(label): f"{agent}_p_{label}" for label in panel.classes}
+    return RecordedAgent(
+        agent, f"{agent}_label", f"{agent}_confidence", None if suffix is None else f"{agent}_{suffix}", scores
+    )
+
+
+def describe(panel: Panel) -> dict[str, Any]:
+    """Return what `read_description` takes: plain dicts, lists and texts."""
+    agents = [vars(columns_of(panel, agent)) | {"kind": panel.kinds.get(agent)} for agent in panel.agents]
+    return {
+        "version": VERSION,
+        "weights": panel.weights,
+        "group": panel.group,
+        "seed_column": panel.seed_column,
+        "fold_column": panel.fold_column,
+        "keep": list(panel.columns),
+        "agents": agents,
+    }
+
+
+def read_description(found: Mapping[str, Any], names: Sequence[str]) -> Written:
+    """Return what a table says of the panel that wrote it.
+
+    Nothing, where the table is another since: where columns are gone, or new ones look like those of an agent.
+
+    names : the columns that the table has.
+    """
+    if found.get("version") != VERSION:
+        return Written()
+    agents = [RecordedAgent(**{key: value for key, value in one.items() if key != "kind"}) for one in found["agents"]]
+    own = {"id", "y", *found["keep"], *(column for agent in agents for column in agent.columns)}
+    order = {name: position for position, name in enumerate(names)}
+    if not own <= set(names):
+        return Written()
+    agents.sort(key=lambda agent: min(order[column] for column in agent.columns))
+    fused = {name.removeprefix("fused_p_"): name for name in names if name.startswith("fused_p_") and name not in own}
+    fused_label = "fused_label" if "fused_label" in names and "fused_label" not in own else None
+    ignored = tuple(name for name in names if name not in own and name != fused_label and name not in fused.values())
+    if any(is_of_agent(name) for name in ignored):
+        return Written()
+    columns = Columns("id", "y", tuple(agents), (), fused_label, fused, ignored)
+    weights = {"given": "reliability"}.get(found["weights"], found["weights"])
+    kinds = {one["name"]: one["kind"] for one in found["agents"] if one["kind"] in KINDS}
+    return Written(
+        columns, weights, found["group"], found["seed_column"], found["fold_column"], tuple(found["keep"]), kinds
+    )

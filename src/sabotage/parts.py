@@ -1,0 +1,113 @@
+"""A table in several files: the parts of a folder, of a glob or of a list, one after the other."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from sabotage.errors import SabotageError, listed
+from sabotage.tables import Source
+
+PARTITION = re.compile(r"([^=]+)=(.*)")  # a folder `split=test` says the value of a column for all that is in it
+
+
+def is_glob(path: str) -> bool:
+    """Whether a path that is no file is a pattern."""
+    return glob.has_magic(path) and not os.path.exists(path)
+
+
+def find_parts(path: str, endings: Sequence[str]) -> list[str]:
+    """Return the files of a folder that end so, those in its folders too, or the files that a pattern fits, in order.
+
+    Names that begin with a dot or an underscore are no parts: other programs leave notes of theirs so.
+
+    Raises
+    ------
+    SabotageError
+        Where there is none.
+    """
+    if is_glob(path):
+        found = sorted(one for one in glob.glob(path, recursive=True) if os.path.isfile(one))
+        if not found:
+            raise SabotageError(f"no file is named {path}")
+        return found
+    found = []
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        found += [os.path.join(folder, name) for name in files if name[0] not in "._" and name.endswith(tuple(endings))]
+    if not found:
+        raise SabotageError(f"{path} is a folder without a file that ends in {listed(endings, 20)}")
+    return sorted(found)
+
+
+def in_one(sources: Sequence[Source], name: str, path: str | None) -> Source:
+    """Make one source of several, which must have the same columns and format.
+
+    Raises
+    ------
+    SabotageError
+        For the first part that differs; records of JSON may lack columns.
+    """
+    first = sources[0]
+    names = list(dict.fromkeys(column for source in sources for column in source.columns))
+    for source in sources[1:]:
+        if source.format != first.format:
+            raise SabotageError(
+                f"{source.name} of {name} is {source.format} and {first.name} is {first.format}: parts of one table"
+                f" have one format"
+            )
+    for source in sources:
+        missing = [column for column in names if column not in source.columns]
+        if missing and source.format != "jsonl":
+            other = next(one for one in sources if missing[0] in one.columns)
+            raise SabotageError(
+                f"{source.name} has no column {missing[0]}, which {other.name} has: parts of {name} have the same"
+                f" columns"
+            )
+    starts: list[tuple[int, str]] = []
+
+    def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        starts.clear()
+        row = 0
+        for source in sources:
+            starts.append((row, source.name))
+            own = [column for column in columns if column in source.columns]
+            for batch in source.batches(own, [c for c in texts if c in own], [c for c in numbers if c in own]):
+                row += batch.num_rows
+                arrays = [batch[c] if c in own else pa.nulls(batch.num_rows) for c in columns]
+                yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+    counts = [source.n_rows for source in sources]
+    n_rows = None if None in counts else sum(count for count in counts if count is not None)
+    fields = {field.name: field for source in reversed(sources) for field in source.schema}
+    schema = pa.schema([fields[column] for column in names], metadata=first.schema.metadata)
+    paths = tuple(path for source in sources for path in source.paths)
+    return Source(name, path, first.format, schema, n_rows, batches, paths, starts)
+
+
+def with_partition(source: Source, root: str, path: str) -> Source:
+    """Name a part by its place in the folder, and add the columns that the names of folders between say."""
+    below = os.path.relpath(path, root)
+    source = replace(source, name=below)
+    found = [match.groups() for match in map(PARTITION.fullmatch, below.split(os.sep)[:-1]) if match]
+    extra = {name: value for name, value in found if name not in source.columns}
+    if not extra:
+        return source
+
+    def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        # A column of the file, to know how many rows a batch has where the folders' alone are asked for.
+        own = [column for column in columns if column not in extra] or source.columns[:1]
+        for batch in source.batches(own, [c for c in texts if c in own], [c for c in numbers if c in own]):
+            arrays = [
+                pa.repeat(pa.scalar(extra[c]), batch.num_rows).dictionary_encode() if c in extra else batch[c]
+                for c in columns
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+    schema = source.schema
+    for name in extra:
+        schema = schema.append(pa.field(name, pa.string()))
+    return replace(source, schema=schema, batches=batches)
