@@ -37,29 +37,28 @@ class Lists:
         self.found, self.cell, self.label, self.shape = found, cell, label, shape
         n, n_agents, n_classes = shape
         self.count = np.bincount(cell, minlength=n * n_agents)
-        nothing = np.full(len(cell), np.nan)
-        self.confidence = nothing if found.confidence is None else found.confidence
-        self.rank = nothing if found.rank is None else found.rank
+        self.confidence, self.rank = found.confidence, found.rank
         agent = cell % n_agents
         # Who never lists two has labels and confidences, no class scores.
         self.listing = self.count.reshape(n, n_agents).max(axis=0) > 1
-        unsure = np.bincount(agent[~np.isnan(self.confidence)], minlength=n_agents) == 0
-        self.by_rank = self.listing & unsure & (np.bincount(agent[~np.isnan(self.rank)], minlength=n_agents) > 0)
+        # Ranks serve where an agent gives nothing else.
+        self.by_rank = self.listing & (_counted(found.confidence, agent, n_agents) == 0)
+        self.by_rank &= _counted(found.rank, agent, n_agents) > 0
         self.scores: np.ndarray | None = None
-        if self.listing.any():
+        if self.listing.any() and (found.confidence is not None or self.by_rank.any()):
             scores = np.full(n * n_agents * n_classes, np.nan)
-            weight = self.confidence
-            if self.by_rank.any():  # reciprocal ranks, from 1 on
-                start = 1.0 if np.nanmin(self.rank) == 0 else 0.0
-                weight = np.where(self.by_rank[agent], 1.0 / (self.rank + start), weight)
-            rows = np.flatnonzero(self.listing[agent])
-            scores[cell[rows] * n_classes + label[rows]] = weight[rows]
+            weight = np.full(len(cell), np.nan) if found.confidence is None else found.confidence
+            if self.by_rank.any() and found.rank is not None:  # reciprocal ranks, from 1 on
+                start = 1.0 if np.nanmin(found.rank) == 0 else 0.0
+                weight = np.where(self.by_rank[agent], 1.0 / (found.rank + start), weight)
+            rows = slice(None) if self.listing.all() else np.flatnonzero(self.listing[agent])
+            scores[cell[rows].astype(np.int64) * n_classes + label[rows]] = weight[rows]
             self.scores = scores.reshape(shape)
 
     def twice(self) -> tuple[int, int] | None:
         """Return two rows in which an agent gives one label to one example."""
         rows = np.flatnonzero(self.count[self.cell] > 1)
-        key = self.cell[rows] * self.shape[2] + self.label[rows]
+        key = self.cell[rows].astype(np.int64) * self.shape[2] + self.label[rows]
         seen = np.zeros(self.shape[0] * self.shape[1] * self.shape[2] if len(rows) else 0, bool)
         seen[key] = True
         if np.count_nonzero(seen) == len(key):
@@ -72,7 +71,9 @@ class Lists:
     def unordered(self) -> tuple[int, int] | None:
         """Return two rows of one cell of several candidates without any confidence or rank."""
         ordered = np.zeros(len(self.count), bool)
-        ordered[self.cell[~np.isnan(self.confidence) | ~np.isnan(self.rank)]] = True
+        for values in (self.confidence, self.rank):
+            if values is not None:
+                ordered[self.cell[~np.isnan(values)]] = True
         rows = np.flatnonzero((self.count > 1)[self.cell] & ~ordered[self.cell])
         if not len(rows):
             return None
@@ -84,22 +85,25 @@ class Lists:
 
         First by rank, then by confidence, then in class order.
         """
-        n_cells = len(self.count)
-        best = np.full(n_cells, np.inf)
-        np.minimum.at(best, self.cell, np.where(np.isnan(self.rank), np.inf, self.rank))
-        first = np.where(np.isnan(self.rank), np.inf, self.rank) == best[self.cell]
-        rows = np.flatnonzero(first)
-        n_first = np.bincount(self.cell[rows], minlength=n_cells)
-        tied = rows[n_first[self.cell[rows]] > 1]
-        down = np.where(np.isnan(self.confidence[tied]), np.inf, -self.confidence[tied])
-        tied = tied[np.lexsort((self.label[tied], down))]
-        chosen = np.full(n_cells, -1)
-        chosen[self.cell[rows]] = rows
-        chosen[self.cell[tied[::-1]]] = tied[::-1]  # the last write stays
-        there = chosen >= 0
-        labels, confidence = np.full(n_cells, -1, np.int32), np.full(n_cells, np.nan)
-        labels[there], confidence[there] = self.label[chosen[there]], self.confidence[chosen[there]]
-        return labels.reshape(self.shape[:2]), confidence.reshape(self.shape[:2])
+        n_cells, cell, label, confidence = len(self.count), self.cell, self.label, self.confidence
+        if self.rank is not None:
+            rank = np.where(np.isnan(self.rank), np.inf, self.rank)
+            best = np.full(n_cells, np.inf)
+            np.minimum.at(best, cell, rank)
+            first = np.flatnonzero(rank == best[cell])
+            cell, label = cell[first], label[first]
+            confidence = None if confidence is None else confidence[first]
+        top = np.full(n_cells, -np.inf)
+        if confidence is not None:
+            known = np.where(np.isnan(confidence), -np.inf, confidence)
+            np.maximum.at(top, cell, known)
+            first = np.flatnonzero(known == top[cell])
+            cell, label = cell[first], label[first]
+        labels = np.full(n_cells, self.shape[2], np.int32)
+        np.minimum.at(labels, cell, label)
+        labels[labels == self.shape[2]] = -1
+        top[np.isinf(top)] = np.nan
+        return labels.reshape(self.shape[:2]), top.reshape(self.shape[:2])
 
     def notes(self, agents: Sequence[str]) -> list[str]:
         """Say what was made of lists that lack confidences."""
@@ -108,10 +112,17 @@ class Lists:
             f" 1, 1/2, 1/3 ..."
             for m in np.flatnonzero(self.by_rank)
         ]
-        agent = self.cell % len(agents)
-        lost = np.isnan(self.confidence) & (self.count[self.cell] > 1) & ~self.by_rank[agent]
-        if lost.any():
-            said.append(
-                f"{int(np.count_nonzero(lost)):,} candidates of lists have no confidence: they count as not listed"
-            )
+        if self.confidence is None:
+            return said
+        lost = np.flatnonzero(np.isnan(self.confidence))
+        lost = lost[(self.count[self.cell[lost]] > 1) & ~self.by_rank[self.cell[lost] % len(agents)]]
+        if len(lost):
+            said.append(f"{len(lost):,} candidates of lists have no confidence: they count as not listed")
         return said
+
+
+def _counted(values: np.ndarray | None, agent: np.ndarray, n_agents: int) -> np.ndarray:
+    """Count each agent's rows that have a value."""
+    if values is None:
+        return np.zeros(n_agents, np.int64)
+    return np.bincount(agent[~np.isnan(values)], minlength=n_agents)

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 
 def coded_column(arrays: list[pa.Array]) -> tuple[np.ndarray, pa.Array]:
-    """Number the values of a column in order of appearance: int64 (n,), -1 for null; and the values."""
+    """Number the values of a column in order of appearance: int32 (n,), -1 for null; and the values."""
     coded = [array if pa.types.is_dictionary(array.type) else array.dictionary_encode() for array in arrays]
     kinds = {array.type.value_type for array in coded if not pa.types.is_null(array.type.value_type)}
     kind = kinds.pop() if len(kinds) == 1 else pa.large_string() if kinds else pa.null()
@@ -21,7 +21,7 @@ def coded_column(arrays: list[pa.Array]) -> tuple[np.ndarray, pa.Array]:
     # A dictionary may hold what no row says any more, in an order of its own.
     known = np.flatnonzero(codes >= 0)
     number, first = numbered(codes[known])
-    out = np.full(len(codes), -1, np.int64)
+    out = np.full(len(codes), -1, np.int32)
     out[known] = number
     return out, values.take(pa.array(codes[known][first]))
 

@@ -67,7 +67,7 @@ class LongReader:
         truth[example[known]] = parts["truth"][known]
         has_truth = truth >= 0
         self.rows.tally.no_truth = int(np.count_nonzero(~has_truth))
-        number = np.where(has_truth, np.cumsum(has_truth) - 1, -1)
+        number = np.where(has_truth, np.cumsum(has_truth) - 1, -1).astype(np.int32)
         found = Candidates(
             place,
             number[example],
@@ -116,12 +116,14 @@ class LongReader:
                 raise unknown("agent", name, self.agents)
         at = np.array([agents.index(name) if name in agents else -1 for name in self.agents])
         found = found.take(np.flatnonzero(at[found.agent] >= 0)) if len(agents) < len(at) else found
-        cell = found.example * len(agents) + at[found.agent]
+        fits = np.int32 if n * len(agents) < 2**31 else np.int64  # half the memory, where a cell's number fits
+        cell = found.example.astype(fits) * len(agents) + at[found.agent].astype(fits)
         label = lookup[found.label]
         reliability = self._reliability(found, cell, n, agents)
         self._warn_of_no_label(found, label, notes)
-        speaks = np.flatnonzero(label >= 0)
-        found, cell, label = found.take(speaks), cell[speaks], label[speaks]
+        if (label < 0).any():
+            speaks = np.flatnonzero(label >= 0)
+            found, cell, label = found.take(speaks), cell[speaks], label[speaks]
         lists = Lists(found, cell, label, (n, len(agents), len(classes)))
         twice = lists.twice()
         if twice is not None:
@@ -161,7 +163,7 @@ class LongReader:
                 kind = batch[columns.truth].type
                 if self.categories is None and pa.types.is_dictionary(kind) and kind.ordered:
                     self.categories = batch[columns.truth].dictionary.to_pylist()
-                own = {"place": place}
+                own = {"place": place.astype(np.int32) if place[-1:].max(initial=0) < 2**31 else place}
                 own["label"] = self.values.codes(batch, columns.label, place)
                 own["truth"] = self.values.codes(batch, columns.truth, place)
                 if columns.fused_label is not None:
