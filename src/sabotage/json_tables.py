@@ -89,7 +89,10 @@ def _parsed(block: bytes, name: str, line: int, schema: pa.Schema | None) -> pa.
     rest = "infer" if schema is None else "ignore"
     options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior=rest)
     try:
-        return arrow_json.read_json(pa.py_buffer(block), read, options)
+        table = arrow_json.read_json(pa.py_buffer(block), read, options)
+        if schema is None:
+            table.validate(full=True)  # pyarrow takes any bytes for UTF-8
+        return table
     except (pa.ArrowException, UnicodeDecodeError):
         return _parsed_slowly(block, name, line)
 
