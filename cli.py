@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sabotage.panel import Panel
 
 COULD_NOT, INTERRUPTED = 2, 130
+Files = str | list[str]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -51,7 +52,7 @@ def commands() -> None:
 
 @commands.command()
 @table_options
-def validate(file: str, **table: Any) -> None:
+def validate(file: Files, **table: Any) -> None:
     """Say what is understood of FILE, and stop.
 
     \b
@@ -75,8 +76,10 @@ def validate(file: str, **table: Any) -> None:
 )
 @click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
 @json_option
-def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> None:
-    """Audit the decisions of FILE, one row an example: roles, profiles, bounds, permutation test.
+def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> None:
+    """Audit the decisions of FILE: roles, profiles, bounds, permutation test.
+
+    FILE is a table of one row an example or one row a candidate, a folder of parts, or several files.
 
     \b
     sabotage analyze preds.parquet -o out/
@@ -112,7 +115,7 @@ def analyze(file: str, output: str | None, as_json: bool, **options: Any) -> Non
 @score_options
 @role_options
 @json_option
-def profile(file: str, as_json: bool, **options: Any) -> None:
+def profile(file: Files, as_json: bool, **options: Any) -> None:
     """Print the reliability profile of every agent of FILE, and no permutation test.
 
     \b
@@ -156,7 +159,7 @@ def profile(file: str, as_json: bool, **options: Any) -> None:
     help="Say how many examples would show this gap.",
 )
 @json_option
-def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -> None:
+def permute(file: Files, power_for: float | None, as_json: bool, **options: Any) -> None:
     """Shuffle the reliability of FILE across examples and see whether decisions suffer.
 
     \b
@@ -222,7 +225,7 @@ def permute(file: str, power_for: float | None, as_json: bool, **options: Any) -
 @click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error.")
 @format_option
 @json_option
-def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
+def compare(file: Files, format: str, as_json: bool, **options: Any) -> None:
     """Compare fusion rules on FILE: what each gains, whom it lets sabotage, and whether the difference is real.
 
     \b
@@ -282,7 +285,7 @@ def compare(file: str, format: str, as_json: bool, **options: Any) -> None:
 @click.option("--threads", type=int, help="The CPUs that this process may use, by default.")
 @format_option
 @json_option
-def attribute(file: str, format: str, as_json: bool, **options: Any) -> None:
+def attribute(file: Files, format: str, as_json: bool, **options: Any) -> None:
     """Share out what the decisions of FILE reach among the agents: Shapley values, leave-one-out, interactions.
 
     \b
@@ -312,7 +315,7 @@ def attribute(file: str, format: str, as_json: bool, **options: Any) -> None:
 @click.option("--rule", metavar="NAME", required=True, help="What to fit: stacking, learned_gate, calibrated:mean ...")
 @clip_option
 @click.option("-o", "--output", metavar="FILE", required=True, help="JSON file to write.")
-def fit(file: str, rule: str, clip: float, output: str, **table: Any) -> None:
+def fit(file: Files, rule: str, clip: float, output: str, **table: Any) -> None:
     """Fit a learned rule on the rows of FILE whose split is not test, or on all rows where there is no column split.
 
     \b
@@ -413,7 +416,7 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
 PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")
 
 
-def read(file: str, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
+def read(file: Files, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
     """Read the panel with the columns that the analysis needs."""
     from sabotage.reading import read_panel
 
@@ -421,7 +424,7 @@ def read(file: str, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
 
 
 def prepared(
-    file: str, panel: "Panel", names: Sequence[str], settings: dict[str, Any], table: dict[str, Any]
+    file: Files, panel: "Panel", names: Sequence[str], settings: dict[str, Any], table: dict[str, Any]
 ) -> tuple["Panel", list[Any]]:
     """Make rules that were named ready to be replayed: learned ones fitted, a user's own loaded."""
     from sabotage.teaching import prepare_rules
@@ -430,7 +433,7 @@ def prepared(
     return prepare_rules(file, panel, names, **options, seed=settings.get("seed", 0), **table)
 
 
-def learned(file: str, panel: "Panel", settings: dict[str, Any], table: dict[str, Any]) -> tuple["Panel", Any]:
+def learned(file: Files, panel: "Panel", settings: dict[str, Any], table: dict[str, Any]) -> tuple["Panel", Any]:
     """Make the one rule that may be named ready."""
     name = settings.pop("rule")
     panel, rules = prepared(file, panel, [] if name is None else [name], settings, table)

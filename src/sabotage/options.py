@@ -56,6 +56,11 @@ def temperatures(
     return rule, agents
 
 
+def one_or_all(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> str | list[str]:
+    """Return the one file, or all parts of a table, as a shell makes them of a pattern."""
+    return value[0] if len(value) == 1 else list(value)
+
+
 def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Make one decorator of several options, which appear in this order."""
 
@@ -68,7 +73,7 @@ def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
 
 
 table_options = stacked(
-    click.argument("file", type=click.Path()),
+    click.argument("file", type=click.Path(), nargs=-1, required=True, callback=one_or_all),
     click.option("--id", metavar="COLUMN", help="Column of the examples' ids."),
     click.option("--truth", metavar="COLUMN", help="Column of the true labels."),
     click.option("--truth-table", metavar="FILE", help="Table with the truth, one row an id, where FILE has none."),

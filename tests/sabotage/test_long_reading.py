@@ -292,7 +292,7 @@ def test_seeds_tell_repeated_runs_apart():
     read = read_panel(rows, seed_column="seed")
     assert read.ids.to_pylist() == ["u", "u", "v", "v"]
     assert read.labels.ravel().tolist() == [0, 1, 1, 1]
-    with pytest.raises(SabotageError, match="gives the label 'y' twice .* --seed-column"):
+    with pytest.raises(SabotageError, match=r"gives the label 'y' twice .* --seed-column"):
         read_panel(rows.drop_columns("confidence"))
 
 

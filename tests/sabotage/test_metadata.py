@@ -85,7 +85,7 @@ def test_a_table_that_has_changed_is_read_by_its_names(tmp_path):
     without = table.drop_columns([name for name in table.column_names if name.startswith("agent1")])
     assert read_panel(without).agents == ("agent0", "agent2")
     more = table.append_column("new_label", table["agent0_label"])
-    with pytest.warns(sabotage.SabotageWarning, match="new has no self-assessment"):
+    with pytest.warns(sabotage.SabotageWarning, match=r"new has no (self-assessment|confidence)"):
         found = read_panel(more)
     assert found.agents == ("agent0", "agent1", "agent2", "new")
     pq.write_table(table.replace_schema_metadata({"sabotage_panel": '{"version": 99}'}), tmp_path / "p.parquet")
