@@ -25,6 +25,7 @@ from sabotage.panel import Panel
 from sabotage.permutation import Progress
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
 from sabotage.remarks import (
+    note_ablations,
     note_agreement,
     note_fit,
     note_leaks,
@@ -245,6 +246,7 @@ engine, progress
             "scheme single makes one test for each agent: sabotage permute --scheme single, in Python permute_each"
         )
     notes = Notes(panel.notes)
+    note_ablations(panel, notes)
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
     digest = None

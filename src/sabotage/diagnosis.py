@@ -12,6 +12,7 @@ from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress, permute, permute_each
 from sabotage.remarks import (
+    note_ablations,
     note_controls,
     note_fit,
     note_headroom,
@@ -150,6 +151,7 @@ progress
     rules = [rules] if isinstance(rules, str) else rules
     statistics = [statistics] if isinstance(statistics, str) else statistics
     notes = Notes(panel.notes)
+    note_ablations(panel, notes)
     note_seeds(panel, notes)
     note_leaks(panel, strict, notes)
     tests: list[Permutation] = []
