@@ -245,8 +245,10 @@ engine, progress
         raise SabotageError(
             "scheme single makes one test for each agent: sabotage permute --scheme single, in Python permute_each"
         )
-    notes = Notes(panel.notes)
-    note_ablations(panel, notes)
+    notes = Notes()
+    note_ablations(panel, notes)  # first, for they say how to read all the rest
+    for sentence in panel.notes:
+        notes.add(sentence)
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
     digest = None

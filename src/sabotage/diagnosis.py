@@ -150,8 +150,10 @@ progress
     """
     rules = [rules] if isinstance(rules, str) else rules
     statistics = [statistics] if isinstance(statistics, str) else statistics
-    notes = Notes(panel.notes)
-    note_ablations(panel, notes)
+    notes = Notes()
+    note_ablations(panel, notes)  # first, for they say how to read all the rest
+    for sentence in panel.notes:
+        notes.add(sentence)
     note_seeds(panel, notes)
     note_leaks(panel, strict, notes)
     tests: list[Permutation] = []

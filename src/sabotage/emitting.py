@@ -30,7 +30,7 @@ def emit(
 
     An agent is asked chunk by chunk, of its own `batch_size` or of 4,096 examples, whatever `n_jobs` is. Where it
     raises an exception on a chunk, the examples of the chunk are asked one by one, and those on which it raises again
-    have no emission but a reason. Of an agent that sees to this itself, its method `answer` is called in place of `emit`.
+    have no emission but a reason. An agent that sees to this itself has a method `answer`, called in place of `emit`.
 
     Parameters
     ----------
