@@ -32,7 +32,7 @@ def network() -> Any:
 
 
 def make_audits() -> dict[str, Audit]:
-    """Audit the decisions of one end-to-end classifier with three panels: speakers of their own, and two of ablations."""
+    """Audit the decisions of one end-to-end classifier with three panels: unimodal speakers, and two of ablations."""
     X, y = load_digits(return_X_y=True)
     X_train, X, y_train, y = train_test_split(X, y, train_size=0.4, stratify=y, random_state=0)
     model = network().fit(X_train, y_train)

@@ -219,6 +219,8 @@ def _scalar(value: Any) -> Any:
 
 
 def _number(value: object, what: str) -> float | None:
+    if value is None:
+        return None
     try:
         number = float(value)  # type: ignore[arg-type]  # whatever is no number is the error below
     except (TypeError, ValueError):
