@@ -47,14 +47,13 @@ def ask_agents(
             arrays[name] = pa.array(_plain(values), from_pandas=True)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise SabotageError(f"{name} cannot be a column: {str(error)[:160]}") from None
-    options.setdefault("agents", list(said))
     # A recorded decision is read as one: among the columns to keep it would be nothing but a column.
     options.setdefault("keep", [name for name in columns if not _is_recorded(name)])
+    options["agents"] = list(said)
     panel = read_panel(pa.table(arrays), truth="y", id="id" if ids is not None else None, **options)
     kinds = {agent.name: kind for agent in agents if (kind := getattr(agent, "kind", None)) in KINDS}
-    kinds = {name: kind for name, kind in kinds.items() if name in panel.agents}
-    notes = [_about(name, emissions) for name, emissions in said.items() if name in panel.agents]
-    return replace(panel, kinds=kinds, notes=(*panel.notes, *(note for note in notes if note is not None)))
+    notes = [note for name, emissions in said.items() if (note := _about(name, emissions)) is not None]
+    return replace(panel, kinds=kinds, notes=(*panel.notes, *notes))
 
 
 def _columns(name: str, said: Emissions) -> dict[str, Any]:
