@@ -145,7 +145,10 @@ class FunctionAgent:
                         f"{self.name} returned an array of shape {tuple(said.shape)} and has no classes: say what its"
                         f" columns stand for with classes=[...]"
                     )
-                said = Emissions(scores=np.asarray(said, np.float64), classes=tuple(self.classes))
+                try:
+                    said = Emissions(scores=np.asarray(said, np.float64), classes=tuple(self.classes))
+                except (TypeError, ValueError) as error:
+                    raise SabotageError(f"{self.name} returned scores that are no numbers: {error!s:.160}") from None
             elif isinstance(said, str | bytes | Mapping) or not hasattr(said, "__len__"):
                 raise SabotageError(
                     f"{self.name} returned a {type(said).__name__} for {n} examples: give Emissions, or one label or"
@@ -157,6 +160,12 @@ class FunctionAgent:
                     raise SabotageError(f"{self.name} returned {len(said)} answers for {n} examples: give one each")
                 if any(isinstance(answer, Mapping) for answer in said):
                     return [checked(answer, f"answer {at} of {self.name}") for at, answer in enumerate(said)]
+                odd = [answer for answer in said if isinstance(answer, list | tuple | np.ndarray)]
+                if odd:
+                    raise SabotageError(
+                        f"{self.name} returned a {type(odd[0]).__name__} for an example: give a label or a dict, or one"
+                        f" array of scores for the batch"
+                    )
                 said = Emissions(said)
         check(said, n, self.name)
         return answers_of(said, n)

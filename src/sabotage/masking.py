@@ -64,8 +64,6 @@ class Masking:
         free = {column for name in kept for column in self.blocks[name]}
         frame = hasattr(batch, "loc")
         out = batch.copy() if frame else np.array(batch)
-        if not frame and self.mask == "mean":
-            out = out.astype(np.result_type(out, np.float64))  # a mean of integers is none
         for name in masked:
             columns = [column for column in self.blocks[name] if column not in free]
             free.update(columns)  # a column of two blocks goes with the first
@@ -73,11 +71,11 @@ class Masking:
                 continue
             new = self._new(name, _columns(batch, columns), columns, drawn)
             if not frame:
+                out = out.astype(np.result_type(out, new), copy=False)  # a mean of integers is none
                 out[:, columns] = new
-            else:
-                values = np.asarray(new)
-                for at, column in enumerate(columns):
-                    out[column] = values[:, at]
+                continue
+            for at, column in enumerate(columns):  # one by one: columns may be of different types
+                out[column] = new.iloc[:, at].to_numpy() if hasattr(new, "iloc") else np.asarray(new)[:, at]
         return out
 
     def _new(self, name: str, values: Any, columns: Sequence[Any] | None, drawn: Mapping[str, np.ndarray]) -> Any:

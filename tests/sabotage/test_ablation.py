@@ -59,6 +59,11 @@ def test_a_mean_of_whole_numbers_is_none():
     assert_array_equal(Masking({"a": [0], "b": [1]}, "mean", counts).apply(counts, ["b"]), [[1, 3.5], [3, 3.5]])
 
 
+def test_a_function_may_give_fractions_for_whole_numbers():
+    counts = np.array([[1, 2], [3, 5]])
+    assert_array_equal(Masking({"a": [0]}, lambda _, own: own / 2).apply(counts, ["a"]), [[0.5, 2], [1.5, 5]])
+
+
 @pytest.mark.parametrize("as_frame", [False, True])
 def test_shuffled_blocks_are_rows_of_the_background(as_frame):
     masking = Masking(BLOCKS, "shuffle", BACKGROUND, seed=3)
@@ -115,6 +120,7 @@ def test_texts_can_be_shuffled_and_have_no_mean():
     blocks = {"text": ["words"], "audio": ["pitch"]}
     new = Masking(blocks, "shuffle", table).apply(table, ["text"])
     assert set(new["words"]) <= {"hm", "oh", "ah"}
+    assert Masking({"all": list(table)}, "shuffle", table).apply(table, ["all"]).dtypes.equals(table.dtypes)
     for mask in ("mean", "zeros"):
         with pytest.raises(SabotageError, match=r"text holds .* which has neither mean nor zero"):
             Masking(blocks, mask, table).apply(table, ["text"])

@@ -100,6 +100,8 @@ def test_a_batch_keeps_its_kind(batch, stored, tmp_path):
         ([{"label": "a", "confidence": "high"}, None], "confidence of answer 0 of f must be a number: found 'high'"),
         ([{"label": "a", "reliability": -1}, None], r"reliability of answer 0 of f must lie in \[0, inf\): found -1"),
         ([{"scores": [0.1, 0.9]}, None], "scores of answer 0 of f must be a dict"),
+        ([[0.1, 0.2, 0.7]] * 2, "f returned a list for an example: give a label or a dict"),
+        (np.array([["a", "b", "c"]] * 2), "f returned scores that are no numbers"),
         (Emissions(), "f emitted neither labels nor class scores"),
         (Emissions(["a"]), "f emitted labels of length 1 for 2 examples"),
     ],
