@@ -75,7 +75,7 @@ def emissions_of(
     if any(answer.get("reliability") is not None for answer in answers):
         reliability = np.array([answer.get("reliability") for answer in answers], dtype=np.float64)
     return Emissions(
-        labels=[answer.get("label") for answer in answers],
+        labels=_labels([answer.get("label") for answer in answers], bool(columns)),
         confidence=confidence,
         scores=scores if columns else None,
         classes=tuple(columns),
@@ -158,7 +158,7 @@ def joined(parts: Iterable[tuple[int, Emissions]]) -> Emissions:
 
     has_scores = any(said.scores is not None for said in saids)
     return Emissions(
-        listing("labels"),
+        _labels(listing("labels"), has_scores),
         confidence,
         scores if has_scores else None,
         tuple(classes),
@@ -212,6 +212,11 @@ def is_null(value: Any) -> bool:
         return bool(value != value)
     except TypeError:  # as pandas' NA has it: whether it differs from itself is not known either
         return True
+
+
+def _labels(labels: list[Any] | None, has_scores: bool) -> list[Any] | None:
+    """Return labels, or None for scores without any: a column of nulls would look as if labels had got lost."""
+    return None if labels is not None and has_scores and all(map(is_null, labels)) else labels
 
 
 def _scalar(value: Any) -> Any:

@@ -65,7 +65,7 @@ def _columns(name: str, said: Emissions) -> dict[str, Any]:
     }
     for position, label in enumerate(said.classes):
         if said.scores is not None:
-            table[f"{name}_p_{label}"] = said.scores[:, position]
+            table[f"{name}_p_{label}"] = np.asarray(said.scores)[:, position]
     return table
 
 

@@ -129,12 +129,14 @@ def _columns(batch: Any, columns: Sequence[Any]) -> Any:
         if lost:
             raise SabotageError(f"blocks name {listed(lost)}, and the batch has {listed(batch.columns)}")
         return batch[list(columns)]
-    values = np.asarray(batch)
-    if values.ndim != 2 or max(columns) >= values.shape[1]:
+    values, at = np.asarray(batch), np.asarray(columns)
+    width = values.shape[1] if values.ndim == 2 else 0
+    if at.dtype.kind not in "iu" or at.min() < 0 or at.max() >= width:
         raise SabotageError(
-            f"blocks name column {max(columns)} of a 2-d array, and the batch has shape {values.shape}: give positions"
+            f"blocks of an array must give positions of columns, from 0: found {listed(columns)} for a batch of shape"
+            f" {values.shape}"
         )
-    return values[:, list(columns)]
+    return values[:, at]
 
 
 def _numeric(values: Any, name: str) -> np.ndarray:

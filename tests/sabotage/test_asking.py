@@ -34,6 +34,19 @@ def test_who_never_answers_is_an_error():
         Panel.from_agents([FunctionAgent("llm", answers)], [2, 5], ["a", "b"])
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_scores_without_labels_are_no_lost_labels(batch_size):
+    def score(batch):
+        if 2 in batch:
+            raise ValueError("two")
+        return np.array([[0.1 * k, 1 - 0.1 * k] for k in batch])
+
+    agent = FunctionAgent("f", score, classes=("a", "b"), batch_size=batch_size)
+    panel = Panel.from_agents([agent], range(8), list("abababab"))  # with no warning of null labels
+    assert panel.labels[:, 0].tolist() == [1, 1, -1, 1, 1, 0, 0, 0]
+    assert panel.confidence[:, 0].tolist() == pytest.approx([1, 0.9, np.nan, 0.7, 0.6, 0.5, 0.6, 0.7], nan_ok=True)
+
+
 class Masked:
     def __init__(self, name, kind):
         self.name, self.kind = name, kind
