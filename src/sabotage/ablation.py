@@ -109,11 +109,13 @@ def ablation_agents(
 ) -> list[AblationAgent]:
     """Return one agent a modality: `text` is the model with text alone, `without_text` with all but text.
 
-    The panel of both modes, with the model's own decision as the recorded one:
+    The panel of both modes, with the model's own decision as the recorded one::
 
-    >>> agents = ablation_agents(model, blocks, background=X_train)
-    >>> agents += ablation_agents(model, blocks, "without", background=X_train)
-    >>> panel = Panel.from_agents(agents, X, y, columns=full_model(model, X))  # doctest: +SKIP
+        agents = ablation_agents(model, blocks, background=X_train)
+        agents += ablation_agents(model, blocks, "without", background=X_train)
+        panel = Panel.from_agents(agents, X, y, columns=full_model(model, X))
+
+    Where blocks share no column and are two, one alone is the other left out: the modes then say the same.
 
     Parameters
     ----------
