@@ -11,6 +11,7 @@ from sabotage.reports.tables import Table
 from sabotage.audit import Audit
 from sabotage.diagnosis import Diagnosis
 from sabotage.errors import printable
+from sabotage.remarks import about_ablations
 from sabotage.results import Permutation
 from sabotage.roles import ROLES
 from sabotage.saying import p_text, percent, what_was_not_shown
@@ -26,7 +27,10 @@ def report_page(audit: Audit) -> str:
     if any(profile.n_confidence for profile in audit.agents):
         drawn.append(("Calibration", _svg(figures.reliability_diagram, audit, 2.6)))
     limit = None if audit.permutation is None else what_was_not_shown(audit.permutation)
-    return _render("report.html", audit=audit, data=audit.to_dict(), figures=drawn, roles=ROLES, limit=limit)
+    reading = about_ablations(audit.panel)
+    return _render(
+        "report.html", audit=audit, data=audit.to_dict(), figures=drawn, roles=ROLES, limit=limit, reading=reading
+    )
 
 
 def audit_card(audit: Audit) -> str:

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sabotage.ablation import AblationAgent, ablation_agents
     from sabotage.agents import Agent, Emissions, EstimatorAgent, RecordedAgent
     from sabotage.attribution import attribute
     from sabotage.audit import Audit, analyze
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
     from sabotage.controls import measure_dose_response, run_controls
     from sabotage.custom import fusion_rule
     from sabotage.diagnosis import Diagnosis, diagnose
+    from sabotage.emitting import emit
     from sabotage.errors import SabotageError, SabotageWarning
+    from sabotage.functions import FunctionAgent
     from sabotage.fusion import Decision, fuse, recorded, replay
     from sabotage.headroom import measure_headroom
+    from sabotage.humans import HumanAgent
     from sabotage.interventions import Intervention
     from sabotage.learning import Fitted, cross_fit, fit, load_fitted
     from sabotage.panel import Panel
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 # Names are imported when they are asked for: `sabotage --help` has no time for numpy.
 _HOME = {
+    "AblationAgent": "ablation",
     "Agent": "agents",
     "Attribution": "shares",
     "Audit": "audit",
@@ -38,6 +43,8 @@ _HOME = {
     "Emissions": "agents",
     "EstimatorAgent": "agents",
     "Fitted": "learning",
+    "FunctionAgent": "functions",
+    "HumanAgent": "humans",
     "Intervention": "interventions",
     "Panel": "panel",
     "Permutation": "results",
@@ -46,12 +53,14 @@ _HOME = {
     "Rule": "rules",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
+    "ablation_agents": "ablation",
     "analyze": "audit",
     "assign_roles": "roles",
     "attribute": "attribution",
     "compare": "comparison",
     "cross_fit": "learning",
     "diagnose": "diagnosis",
+    "emit": "emitting",
     "fit": "learning",
     "fuse": "fusion",
     "fusion_rule": "custom",
@@ -69,6 +78,7 @@ _HOME = {
     "simulate": "simulation",
 }
 __all__ = [
+    "AblationAgent",
     "Agent",
     "Attribution",
     "Audit",
@@ -78,6 +88,8 @@ __all__ = [
     "Emissions",
     "EstimatorAgent",
     "Fitted",
+    "FunctionAgent",
+    "HumanAgent",
     "Intervention",
     "Panel",
     "Permutation",
@@ -86,12 +98,14 @@ __all__ = [
     "Rule",
     "SabotageError",
     "SabotageWarning",
+    "ablation_agents",
     "analyze",
     "assign_roles",
     "attribute",
     "compare",
     "cross_fit",
     "diagnose",
+    "emit",
     "fit",
     "fuse",
     "fusion_rule",

@@ -2,11 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from sabotage.errors import SabotageError
+
+if TYPE_CHECKING:
+    from sabotage.emitting import emit as emit
+
+
+def __getattr__(name: str) -> Any:
+    # `emit` stands here too, beside what it asks; it is imported when it is asked for, since it imports this file.
+    if name == "emit":
+        from sabotage.emitting import emit
+
+        return emit
+    raise AttributeError(f"module 'sabotage.agents' has no attribute {name!r}")
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,10 @@ class Emissions:
         What the columns of `scores` stand for.
     reliability : ndarray of shape (n,), or None
         The self-assessment, in [0, inf); NaN where there is none.
+    reasons : sequence of n texts or None, or None
+        Why an example has no emission, such as the error that came instead; None where it has one or nothing is known.
+    rationales : sequence of n texts or None, or None
+        What the agent said for its labels.
     """
 
     labels: Sequence[object] | None = None
@@ -32,6 +48,8 @@ class Emissions:
     scores: np.ndarray | None = None
     classes: Sequence[object] = ()
     reliability: np.ndarray | None = None
+    reasons: Sequence[str | None] | None = None
+    rationales: Sequence[str | None] | None = None
 
 
 @runtime_checkable

@@ -54,9 +54,9 @@ def measure_agreement(panel: Panel) -> PanelAgreement:
     return PanelAgreement(
         pairs,
         int(everyone.sum()),
-        _fleiss(same[everyone], _totals(panel, everyone), panel.n_agents),
+        fleiss(same[everyone], _totals(panel, everyone), panel.n_agents),
         int(several.sum()),
-        _krippendorff(same[several], said[several], _totals(panel, several)),
+        krippendorff(same[several], said[several], _totals(panel, several)),
     )
 
 
@@ -90,7 +90,18 @@ def _pair(panel: Panel, a: int, b: int) -> PairAgreement:
     )
 
 
-def _fleiss(same: np.ndarray, totals: np.ndarray, raters: int) -> float | None:
+def fleiss(same: np.ndarray, totals: np.ndarray, raters: int) -> float | None:
+    """Return Fleiss' kappa of examples with as many labels each, None where there is none.
+
+    Parameters
+    ----------
+    same : ndarray of shape (n,)
+        Ordered pairs of alike labels of each example.
+    totals : ndarray of shape (C,)
+        Labels of each class, over all examples.
+    raters : int
+        Labels of each example.
+    """
     if not len(same):
         return None
     observed = float((same / (raters * (raters - 1))).mean())
@@ -98,11 +109,18 @@ def _fleiss(same: np.ndarray, totals: np.ndarray, raters: int) -> float | None:
     return None if chance == 1 else (observed - chance) / (1 - chance)
 
 
-def _krippendorff(same: np.ndarray, said: np.ndarray, totals: np.ndarray) -> float | None:
-    """1 - observed / expected disagreement, over the pairable labels of examples with at least two."""
+def krippendorff(same: np.ndarray, said: np.ndarray, totals: np.ndarray) -> float | None:
+    """Return Krippendorff's nominal alpha of examples with at least two labels, None where there is none.
+
+    1 - observed / expected disagreement; `said` (n,) are the labels of each example, the others as for `fleiss`.
+    """
     n = int(totals.sum())
     expected = float(n) * n - float(np.square(totals, dtype=np.float64).sum())
     if expected == 0:
         return None
-    disagreeing = said - same / (said - 1)  # (said^2 - sum of squared counts) / (said - 1)
-    return 1 - (n - 1) * float(disagreeing.sum()) / expected
+    return 1 - (n - 1) * float(disagreeing(same, said).sum()) / expected
+
+
+def disagreeing(same: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Return what each example adds to the observed disagreement: ndarray of shape (n,)."""
+    return said - same / (said - 1)  # (said^2 - sum of squared counts) / (said - 1)

@@ -25,6 +25,7 @@ from sabotage.panel import Panel
 from sabotage.permutation import Progress
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
 from sabotage.remarks import (
+    note_ablations,
     note_agreement,
     note_fit,
     note_leaks,
@@ -247,7 +248,10 @@ engine, progress
         raise SabotageError(
             "scheme single makes one test for each agent: sabotage permute --scheme single, in Python permute_each"
         )
-    notes = Notes(panel.notes)
+    notes = Notes()
+    note_ablations(panel, notes)  # first, for they say how to read all the rest
+    for sentence in panel.notes:
+        notes.add(sentence)
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
     digest = None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,9 @@ import pyarrow as pa
 from sabotage.agents import Agent
 from sabotage.errors import SabotageError, listed, unknown
 from sabotage.labels import Label
+
+if TYPE_CHECKING:
+    from sabotage.permutation import Progress
 
 # Examples, and numbers in a temporary of theirs, at a time where all n x M x C would be too much.
 CHUNK_ROWS = 65_536
@@ -356,64 +359,41 @@ class Panel:
         *,
         ids: Any = None,
         columns: Mapping[str, Any] | None = None,
+        n_jobs: int = 1,
+        backend: str = "threading",
+        progress: "Progress | bool | None" = None,
         **options: Any,
     ) -> "Panel":
         """Ask every agent about every example of X.
 
+        An example on which an agent fails is one where it did not speak; `notes` count the reasons. Agents that have a
+        `kind`, as ablations do, get it in `kinds`.
+
         Parameters
         ----------
         agents : sequence of Agent
-        X : whatever the agents' `emit` takes
-            One batch of n examples.
+        X : list, array, DataFrame, pyarrow Table or mapping of these
+            n examples, as the agents' `emit` takes them.
         y : sequence of n labels
             The truth.
         ids : array of n ids, optional
         columns : mapping, optional
-            Columns to keep beside, such as a group or a split.
+            Columns to keep beside, such as a group or a split; `fused_label` and `fused_p_<class>` are the recorded
+            decision.
+        n_jobs, backend, progress
+            As for `sabotage.emit`.
         **options
             As for `read_panel`.
 
         Raises
         ------
         SabotageError
-            As `read_panel`, which takes the emissions as a wide table in memory.
+            As `emit`, and `read_panel`, which takes the emissions as a wide table in memory.
         """
-        from sabotage.reading import read_panel
+        from sabotage.asking import ask_agents
 
-        names = [agent.name for agent in agents]
-        for name in ("id", "y"):
-            if name in (columns or {}):
-                raise SabotageError(f"columns must not hold {name!r}: give {'ids' if name == 'id' else 'y'}")
-        table: dict[str, Any] = {"id": ids} if ids is not None else {}
-        table |= {"y": y} | dict(columns or {})
-        for agent in agents:
-            said = agent.emit(X)
-            if said.labels is None and said.scores is None:
-                raise SabotageError(f"{agent.name} emitted neither labels nor class scores")
-            table[f"{agent.name}_label"] = said.labels
-            table[f"{agent.name}_confidence"] = said.confidence
-            table[f"{agent.name}_reliability"] = said.reliability
-            if said.scores is not None and np.shape(said.scores)[1:] != (len(said.classes),):
-                raise SabotageError(
-                    f"{agent.name} emitted scores of shape {np.shape(said.scores)} for {len(said.classes)} classes"
-                )
-            for position, label in enumerate(said.classes):
-                if said.scores is not None:
-                    table[f"{agent.name}_p_{label}"] = said.scores[:, position]
-        lengths = {name: len(values) for name, values in table.items() if values is not None}
-        odd = [f"{name} ({length})" for name, length in lengths.items() if length != lengths["y"]]
-        if odd:
-            raise SabotageError(f"y has {lengths['y']} entries; other lengths: {listed(odd)}")
-        arrays = {}
-        for name, values in table.items():
-            if values is not None:
-                try:
-                    arrays[name] = pa.array(_plain(values), from_pandas=True)
-                except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-                    raise SabotageError(f"{name} cannot be a column: {str(error)[:160]}") from None
-        options.setdefault("agents", names)
-        options.setdefault("keep", list(columns or {}))
-        return read_panel(pa.table(arrays), truth="y", id="id" if ids is not None else None, **options)
+        asking = {"n_jobs": n_jobs, "backend": backend, "progress": progress}
+        return ask_agents(agents, X, y, ids, columns or {}, asking, options)
 
     def to_table(self, rows: slice = slice(None)) -> pa.Table:
         """Return some or all examples as a wide pyarrow Table that `read_panel` understands."""
@@ -499,7 +479,9 @@ class Panel:
         agents = []
         for m, name in enumerate(self.agents):
             silent = int(np.count_nonzero(self.labels[:, m] < 0))
-            parts = [f"silent on {silent:,}"] if silent else []
+            parts = [self.kinds[name]] if name in self.kinds else []
+            if silent:
+                parts.append(f"silent on {silent:,}")
             if not self.has_scores[m]:
                 parts.append("no class scores")
             agents.append(name + (f" ({', '.join(parts)})" if parts else ""))
@@ -524,10 +506,3 @@ def _inside(values: np.ndarray, low: float, high: float) -> bool:
     """Whether all values but NaN are finite and in [low, high]."""
     least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     return bool(np.isnan(least) or (low <= least and most <= high and most < np.inf))
-
-
-def _plain(values: Any) -> Any:
-    """NumPy scalars in a list are strangers to pyarrow."""
-    if isinstance(values, np.ndarray):
-        return values
-    return [value.item() if isinstance(value, np.generic) else value for value in values]

@@ -31,6 +31,47 @@ def note_leaks(panel: Panel, strict: bool, notes: Notes) -> None:
         notes.warn(sentence)
 
 
+def note_ablations(panel: Panel, notes: Notes) -> None:
+    """Say what roles mean where agents are one model with modalities masked; nothing where none is."""
+    for sentence in about_ablations(panel):
+        notes.add(sentence)
+
+
+def about_ablations(panel: Panel) -> list[str]:
+    """Return how roles are to be read where agents are one model with modalities masked."""
+    only, without = ([name for name in panel.agents if panel.kinds.get(name) == kind] for kind in ("only", "without"))
+    notes = []
+    if only:
+        notes.append(
+            f"{listed(only)} {'are ablations' if len(only) > 1 else 'is an ablation'}, one model that was given a"
+            f" single modality with the others masked: a saboteur among them is an input that alone leads the model,"
+            f" with confidence, to the wrong label decided for, not a speaker of its own that outvoted others"
+        )
+    if without:
+        reading = (
+            ": where such an agent is a saboteur or misleader the error stands without that modality, where it is"
+            " suppressed that modality brought the error about, where it is overruled the right decision needed that"
+            " modality, and where it is a contributor it did not"
+        )
+        notes.append(
+            f"{listed(without)} {'are ablations' if len(without) > 1 else 'is an ablation'}, one model with the named"
+            f" modality masked: what it says is what is left without that modality, so roles are read the other way"
+            f" round{reading if panel.fused_label is not None else ''}"
+        )
+    if only or without:
+        decision = (
+            "roles in a recorded decision take it for that of the unmasked model"
+            if panel.fused_label is not None
+            else "record the decision of the unmasked model as fused_label, for without it roles are about the replay"
+        )
+        notes.append(
+            f"masked inputs are unlike those the model was trained on, and no fusion rule adds ablations up to the"
+            f" model, so replay, pivotal flags and the permutation test are about a committee of ablations, not about"
+            f" the model; {decision}"
+        )
+    return notes
+
+
 def note_fit(ready: Replay, notes: Notes) -> None:
     """Say what a learned rule was fitted on; nothing of any other."""
     rule = ready.fitted
