@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from sabotage.agents import Emissions
-from sabotage.answers import check
 from sabotage.batches import count
 from sabotage.errors import SabotageError, unknown
 from sabotage.masking import Mask, Masking
 from sabotage.panel import KINDS
+from sabotage.records import check
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from sabotage.agents import Agent, Emissions
-from sabotage.answers import by_frequency
 from sabotage.columns import FUSED_LABEL_NAMES
 from sabotage.emitting import emit
 from sabotage.errors import SabotageError, listed
 from sabotage.panel import KINDS, Panel
 from sabotage.reading import read_panel
+from sabotage.records import by_frequency
 
 
 def ask_agents(

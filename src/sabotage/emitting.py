@@ -7,9 +7,9 @@ from operator import index
 from typing import TYPE_CHECKING, Any
 
 from sabotage.agents import Agent, Emissions
-from sabotage.answers import check, joined, require_some
 from sabotage.batches import count, take
 from sabotage.errors import SabotageError, listed, unknown
+from sabotage.records import check, joined, require_some
 
 if TYPE_CHECKING:
     from sabotage.permutation import Progress

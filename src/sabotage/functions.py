@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from sabotage.agents import Emissions
-from sabotage.answers import Answer, answers_of, check, checked, emissions_of, require_some
 from sabotage.batches import contents, count, take
 from sabotage.errors import SabotageError
+from sabotage.records import Answer, answers_of, check, checked, emissions_of, require_some
 from sabotage.storing import Store, fingerprint
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from sabotage.agents import Emissions
-from sabotage.answers import require_some
 from sabotage.errors import SabotageError, listed, unknown
 from sabotage.raters import RaterAgreement, measure_raters
 from sabotage.ratings import Ratings, as_id, read_ratings
+from sabotage.records import require_some
 
 SURE = ("certainty", "share")
 

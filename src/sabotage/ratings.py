@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sabotage.answers import is_null
 from sabotage.errors import SabotageError, did_you_mean, listed
 from sabotage.labels import NULL_TEXTS, Label, LabelBook, whole
-from sabotage.sources import Source, open_source
+from sabotage.records import is_null
+from sabotage.sources import open_source
+from sabotage.tables import Source
 
 NAMES = {
     "id": ("id", "example_id", "sample_id", "utterance_id", "task", "task_id", "example", "item", "clip"),

@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 import sabotage.agents
 from sabotage import Emissions, EstimatorAgent, FunctionAgent, SabotageError, emit
-from sabotage.answers import joined
 from sabotage.emitting import CHUNK
+from sabotage.records import joined
 
 PARTS = ("labels", "confidence", "scores", "classes", "reliability", "reasons", "rationales")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sabotage import Emissions, FunctionAgent, SabotageError
-from sabotage.answers import answers_of, emissions_of
+from sabotage.records import answers_of, emissions_of
 
 CLASSES = ("a", "b", "c")
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [1.0, 0.0, 0.0], [0.0, 0.4, 0.6]])
