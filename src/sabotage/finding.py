@@ -51,7 +51,7 @@ def _sabotage(panel: Panel, profiles: Sequence[Profile], totals: "SabotageTotals
         count, knew = profile.roles["saboteur"], profile.recoverable_saboteur
         others = "another agent had" if panel.n_agents > 1 else ""
         of = f"of {_decisions(totals.n_wrong)} " if place == 0 else ""
-        verb = "sabotages " if place == 0 else ""
+        verb = f"{_verb(panel, saboteurs)} " if place == 0 else ""
         known = (
             f"; in {knew:,} of them {others} the right label"
             if place == 0 and others
@@ -64,6 +64,13 @@ def _sabotage(panel: Panel, profiles: Sequence[Profile], totals: "SabotageTotals
     if rest:
         parts.append(f"{len(rest)} more, {sum(p.roles['saboteur'] for p in rest):,} together")
     return f"{series(parts)}."
+
+
+def _verb(panel: Panel, saboteurs: Sequence[Profile]) -> str:
+    """Return what saboteurs do: one model with modalities masked does not sabotage itself."""
+    kinds = {panel.kinds.get(profile.agent) for profile in saboteurs}
+    verbs = {None: "sabotages", "only": "alone holds", "without": "still holds"}
+    return verbs[kinds.pop()] if len(kinds) == 1 else "holds"
 
 
 def _standing(panel: Panel, rule: str, decision: "DecisionScores", bounds: Bounds) -> str:

@@ -56,8 +56,9 @@ def sentences(
     n_there=7442,
     oracle=0.7660575114216609,
     names=VOICE_FACE,
+    kinds=(),
 ):
-    panel = SimpleNamespace(n_examples=7442, n_agents=len(names), agents=names, weights=weights)
+    panel = SimpleNamespace(n_examples=7442, n_agents=len(names), agents=names, weights=weights, kinds=dict(kinds))
     bounds = SimpleNamespace(
         best_agent=best[0],
         best_agent_accuracy=best[1],
@@ -282,3 +283,17 @@ def test_words():
 def test_the_scheme_is_named(scheme, agent, says):
     moved = dataclasses.replace(TEMPLATE, scheme=scheme, agent=agent)
     assert what_was_found(make_panel(60), moved).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verb"),
+    [
+        ({}, "sabotages"),
+        ({"voice": "only", "face": "only"}, "alone holds"),
+        ({"voice": "without", "face": "without"}, "still holds"),
+        ({"voice": "without", "face": "only"}, "holds"),
+    ],
+)
+def test_one_model_does_not_sabotage_itself(kinds, verb):
+    found = sentences([agent("voice", 932, 374), agent("face", 638, 103)], 2577, 0.654, TEMPLATE, kinds=kinds)
+    assert found[0].startswith(f"voice {verb} 932 of 2,577 wrong decisions (36.2 %; in 374 of them")
