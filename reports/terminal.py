@@ -298,6 +298,13 @@ def print_fitted(fitted: Fitted, path: str) -> None:
     print_notes(out, fitted.notes)
 
 
+def print_converted(panel: Panel, path: str) -> None:
+    """Say where a converted table stands, and what to know of it."""
+    out = console()
+    print_notes(out, panel.notes, most=len(panel.notes))
+    out.print(f"\nwritten to {safe(path)}: {_plural(panel.n_examples, 'row')}")
+
+
 def print_written(folder: str, *more: str) -> None:
     """Say what was written where."""
     files = ", ".join((*more, *FILES))

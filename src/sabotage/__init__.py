@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sabotage.agents import Agent, Emissions, EstimatorAgent, RecordedAgent
+    from sabotage.assessing import Assessment, assess
     from sabotage.attribution import attribute
     from sabotage.audit import Audit, analyze
     from sabotage.calibration import read_calibration
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # Names are imported when they are asked for: `sabotage --help` has no time for numpy.
 _HOME = {
     "Agent": "agents",
+    "Assessment": "assessing",
     "Attribution": "shares",
     "Audit": "audit",
     "Comparison": "comparison",
@@ -47,6 +49,7 @@ _HOME = {
     "SabotageError": "errors",
     "SabotageWarning": "errors",
     "analyze": "audit",
+    "assess": "assessing",
     "assign_roles": "roles",
     "attribute": "attribution",
     "compare": "comparison",
@@ -70,6 +73,7 @@ _HOME = {
 }
 __all__ = [
     "Agent",
+    "Assessment",
     "Attribution",
     "Audit",
     "Comparison",
@@ -87,6 +91,7 @@ __all__ = [
     "SabotageError",
     "SabotageWarning",
     "analyze",
+    "assess",
     "assign_roles",
     "attribute",
     "compare",
