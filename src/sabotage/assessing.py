@@ -1,5 +1,6 @@
 """Reliability for agents that give none: how often an agent is right where it looks as it does here."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -213,11 +214,14 @@ def assess(
         if fold is None:
             reliability[:, m] = estimate_right(own, rows[known], right[known, m], agent, notes)
             continue
-        for k in range(int(fold.max()) + 1):
-            inside, others = fold == k, known & (fold != k)
-            reliability[inside, m] = estimate_right(
-                own[inside], rows[others], right[others, m], f"{agent}, without fold {k + 1}", notes
-            )
+        heard: list[str] = []
+        n_folds = int(fold.max()) + 1
+        for k in range(n_folds):
+            inside, others, said = fold == k, known & (fold != k), Notes()
+            reliability[inside, m] = estimate_right(own[inside], rows[others], right[others, m], agent, said)
+            heard += said
+        for note, count in Counter(heard).items():
+            notes.add(f"{note} ({count} of {n_folds} folds)")
     assessed = panel.with_weights(reliability)
     return Assessment(method, assessed, _judge(assessed, n_fit, notes), fold, tuple(notes))
 

@@ -42,9 +42,8 @@ def estimate_right(measured: np.ndarray, rows: np.ndarray, right: np.ndarray, wh
     there = ~np.isnan(measured).any(axis=1)
     out = np.full(len(measured), np.nan)
     if n_right in (0, n):
-        found = (
-            f"right on {'all' if n_right else 'none'} of the {n:,} rows to learn from" if n else "no row to learn from"
-        )
+        share = "right on all" if n_right else "wrong on all"
+        found = f"{share} of the {n:,} rows to learn from" if n else "no row to learn from"
         out[there] = (n_right + 1) / (n + 2)
         notes.add(f"{who}: {found}, so the reliability is {(n_right + 1) / (n + 2):.4g} throughout")
         return out

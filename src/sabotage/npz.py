@@ -179,22 +179,18 @@ def _masks(
 
 def _probabilities(array: np.ndarray, key: str, n: int, mask: np.ndarray | None, file: str) -> np.ndarray:
     """Return probabilities (n, C), NaN throughout a row that is missing."""
-    if array.ndim == 2 and array.shape[1] > 1:
-        if array.dtype.kind not in "biuf" or len(array) != n:
-            raise SabotageError(
-                f"{file}: {key} must be numbers of shape ({n},) or ({n}, C): found {array.dtype} of {array.shape}"
-            )
-        scores = array.astype(np.float64)
-    else:
-        positive = _numbers(array, key, n, file)
-        scores = np.stack([1 - positive, positive], axis=1)
-    _refuse(~((scores >= 0) & (scores <= 1) | np.isnan(scores)), scores, f"{key} must lie in [0, 1]", file)
-    missing = np.isnan(scores)
+    many = array.ndim == 2 and array.shape[1] > 1
+    if many and (array.dtype.kind not in "biuf" or len(array) != n):
+        raise SabotageError(
+            f"{file}: {key} must be numbers of shape ({n},) or ({n}, C): found {array.dtype} of {array.shape}"
+        )
+    scores = array.astype(np.float64) if many else _numbers(array, key, n, file)[:, None]
     if mask is not None:
-        _refuse(missing & mask[:, None], scores, f"{key} must be a number where its mask is 1", file)
-        missing |= ~mask[:, None]
-    scores[missing.any(axis=1)] = np.nan
-    return scores
+        scores[~mask] = np.nan  # whatever stands there
+        _refuse(np.isnan(scores) & mask[:, None], scores, f"{key} must be a number where its mask is 1", file)
+    _refuse((scores < 0) | (scores > 1), scores, f"{key} must lie in [0, 1]", file)
+    scores[np.isnan(scores).any(axis=1)] = np.nan
+    return scores if many else np.concatenate([1 - scores, scores], axis=1)
 
 
 def _quality(array: np.ndarray, key: str, n: int, mask: np.ndarray | None, file: str) -> np.ndarray:

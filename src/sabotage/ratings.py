@@ -176,9 +176,7 @@ def _without_null(table: dict[str, list[str | None]], column: str, name: str) ->
     """Return a column, once nothing is missing in it."""
     values = [value for value in table[column] if value is not None]
     if len(values) < len(table[column]):
-        raise SabotageError(
-            f"{column} of {name} must say one in every row: found none in row {table[column].index(None)}"
-        )
+        raise SabotageError(f"{column} of {name} must not be null: found none in row {table[column].index(None)}")
     return values
 
 

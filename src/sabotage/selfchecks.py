@@ -20,7 +20,9 @@ class SabotageCheck:
     """One agent's reliability and confidence against its being a saboteur, among its confident emissions.
 
     Only who is confident can be a saboteur. Over all emissions the confidence would therefore be tied to sabotage by
-    definition, whatever the agent knows; among those with a confidence of at least the threshold it is not.
+    definition, whatever the agent knows; among those with a confidence of at least the threshold it is not. A replayed
+    decision that weighs by the reliability follows whoever claims most, so that a saboteur's is high by selection; of
+    being a potential saboteur, whatever was decided, that is not so.
 
     Attributes
     ----------
