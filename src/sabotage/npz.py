@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from sabotage.columns import FUSED
 from sabotage.errors import SabotageError, SabotageWarning, listed
 
 TRUTH = ("y", "labels", "y_true")
@@ -25,7 +26,7 @@ def read(path: str) -> pa.Table:
     path : str
         Arrays ``p_<m>`` of each modality, (n,) of the positive class or (n, C); ``Q<m>``, ``Q_<m>`` or ``q_<m>`` (n,),
         its reliability; ``mask_<m>`` or ``m_<m>`` (n,), or ``mask`` or ``masks`` (n, M) in the order of the modalities,
-        1 where it is there; ``y``, ``labels`` or ``y_true`` (n,), whole numbers from 0; ``ids``, ``subject``, ``fold``
+        1 where it is there; ``p_fused``, the recorded fusion; ``y``, ``labels`` or ``y_true`` (n,), whole numbers from 0; ``ids``, ``subject``, ``fold``
         and ``seed`` (n,). The fold is also read from a name such as cv_fold3.npz.
 
     Returns
@@ -51,7 +52,8 @@ def read(path: str) -> pa.Table:
         raise SabotageError(f"{name} has no array p_<modality>, such as p_audio: found {listed(arrays)}")
     truth = _truth(arrays, name)
     n, used = len(truth), {_one_of(arrays, TRUTH, name)}
-    masks = _masks(arrays, modalities, n, name, used)
+    masks = _masks(arrays, [m for m in modalities if m not in FUSED], n, name, used)
+    masks |= {m: None for m in modalities if m in FUSED}
     scores = {m: _probabilities(arrays[f"p_{m}"], f"p_{m}", n, masks[m], name) for m in modalities}
     widths = {m: own.shape[1] for m, own in scores.items()}
     if len(set(widths.values())) > 1:

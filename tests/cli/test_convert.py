@@ -16,7 +16,7 @@ from sabotage.errors import SabotageWarning
 RATINGS = "task,worker,label\n" + "".join(
     f"t{t},w{w},{'xy'[(t + (w == 2)) % 2]}\n" for t in range(30) for w in range(3)
 )
-GOLD = "task,gold\n" + "".join(f"t{t},{'xy'[t % 2]}\n" for t in range(30))
+GOLD = "task,gold\n" + "".join(f"t{t},{'xy'[t % 2 if t else 1]}\n" for t in range(30))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_ratings_with_a_truth_beside(run):
     done = run("convert", "ratings.csv", "--input-format", "ratings", "--option", "truth=gold.csv", "-o", "out.parquet")
     assert (done.returncode, done.stderr) == (0, "")
     panel = read_panel("out.parquet", keep=["raters_n_raters"])
-    assert (panel.labels[:, 0] == panel.truth).all()
+    assert (panel.labels[:, 0] == panel.truth).tolist() == [False] + [True] * 29
     assert panel.confidence[:, 0] == pytest.approx(2 / 3)
     assert panel.columns["raters_n_raters"].to_pylist() == [3] * 30
 
@@ -87,7 +87,8 @@ def test_another_packages_format(run, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "thirds.py").write_text(
         "import pyarrow as pa\n\n\ndef read(path, n='2'):\n"
-        "    return pa.table({'y': ['x', 'z'] * int(n), 'voice_label': ['x', 'x'] * int(n)})\n"
+        "    return pa.table({'y': ['x', 'z'] * int(n), 'voice_label': ['x', 'x'] * int(n),"
+        " 'voice_confidence': [0.5, 0.6] * int(n)})\n"
     )
     place = tmp_path / "thirds-1.0.dist-info"
     place.mkdir()

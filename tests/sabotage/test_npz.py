@@ -103,6 +103,15 @@ def test_what_stands_where_the_mask_is_0_does_not_count(tmp_path):
     assert npz.read(written(tmp_path, arrays))["a_label"].null_count == 20
 
 
+def test_the_fused_probability_is_the_recorded_decision(tmp_path):
+    arrays = binary(50)
+    fused = (arrays["p_a"] + arrays["p_v"]) / 2
+    panel = convert([written(tmp_path, {"p_fused": fused, **arrays})], "quality-npz")
+    assert panel.agents == ("a", "v")
+    assert panel.fused_label.tolist() == (fused >= 0.5).astype(int).tolist()
+    assert panel.fused_scores[:, 1].tolist() == fused.tolist()
+
+
 def test_half_is_the_positive_class():
     probabilities = np.array([0.5, 0.4999, np.nextafter(0.5, 0), 0.0, 1.0])
     path_free = npz._probabilities(probabilities, "p_a", 5, None, "x.npz")
