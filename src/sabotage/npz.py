@@ -26,8 +26,8 @@ def read(path: str) -> pa.Table:
     path : str
         Arrays ``p_<m>`` of each modality, (n,) of the positive class or (n, C); ``Q<m>``, ``Q_<m>`` or ``q_<m>`` (n,),
         its reliability; ``mask_<m>`` or ``m_<m>`` (n,), or ``mask`` or ``masks`` (n, M) in the order of the modalities,
-        1 where it is there; ``p_fused``, the recorded fusion; ``y``, ``labels`` or ``y_true`` (n,), whole numbers from 0; ``ids``, ``subject``, ``fold``
-        and ``seed`` (n,). The fold is also read from a name such as cv_fold3.npz.
+        1 where it is there; ``p_fused``, the recorded fusion; ``y``, ``labels`` or ``y_true`` (n,), whole numbers from
+        0; ``ids``, ``subject``, ``fold`` and ``seed`` (n,). The fold is also read from a name such as cv_fold3.npz.
 
     Returns
     -------
