@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sabotage import SabotageError, SabotageWarning, ratings, read_panel
-from sabotage.ratings import vote_shares
+from sabotage.rating_tables import vote_shares
 
 RATING = st.tuples(st.integers(0, 5), st.integers(0, 3), st.sampled_from(["a", "b", "c", None]))
 
