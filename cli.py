@@ -12,7 +12,10 @@ from sabotage.reports.progress import progress_bar
 
 from sabotage.errors import SabotageError, SabotageWarning, printable
 from sabotage.options import (
+    assessing_options,
     clip_option,
+    column_options,
+    converting_options,
     format_option,
     json_option,
     learning_options,
@@ -47,6 +50,8 @@ def commands() -> None:
     sabotage permute preds.parquet           do the reliability scores move decisions, and to what end?
     sabotage compare preds.parquet           which rule to deploy, and what it would gain
     sabotage attribute preds.parquet         what each agent is worth to the decision
+    sabotage assess preds.parquet -o q.parquet   reliability for agents that give none
+    sabotage convert scores.npz -o q.parquet     other people's files into this table
     """
 
 
@@ -337,6 +342,67 @@ def fit(file: Files, rule: str, clip: float, output: str, **table: Any) -> None:
 
 
 @commands.command()
+@table_options
+@assessing_options
+@click.option("-o", "--output", metavar="FILE", required=True, help="Parquet file to write.")
+@json_option
+def assess(file: Files, output: str, as_json: bool, cross_fit: int | None, **options: Any) -> None:
+    """Estimate the reliability of every agent of FILE on rows that are not judged, and write it with the rows that are.
+
+    The estimates are the columns <agent>_reliability. Rows of other splits, which were fitted on, are not written.
+
+    \b
+    sabotage assess preds.parquet --method learned --cross-fit 5 -o assessed.parquet
+    sabotage assess preds.parquet --method margin -o assessed.parquet
+    """
+    from sabotage.reports import assessing, terminal
+
+    from sabotage.assessing import assess as assess_panel
+    from sabotage.calibration import read_calibration
+
+    check_parquet(output)
+    table, settings = split(options)
+    panel = read(file, (), table)
+    if not as_json:
+        terminal.print_panel(panel)
+    calibration = None
+    if cross_fit is None:
+        calibration, panel = read_calibration(file, panel, **table)
+    found = assess_panel(panel, calibration=calibration, cross_fit=cross_fit, **settings)
+    found.panel.to_parquet(output)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        assessing.print_assessment(found, output)
+
+
+@commands.command()
+@click.argument("files", type=click.Path(), nargs=-1, required=True, metavar="FILE...")
+@column_options
+@converting_options
+def convert(files: tuple[str, ...], output: str, options: dict[str, str], **table: Any) -> None:
+    """Turn each FILE of another layout into one wide table that every other command reads.
+
+    --input-format is quality-npz, ratings (task, worker, label), a format that an installed package adds, or none for
+    a table. Every column is kept, and every row with a truth, whatever its split.
+
+    \b
+    sabotage convert fold1.npz fold2.npz --input-format quality-npz -o preds.parquet
+    sabotage convert ratings.csv --input-format ratings --option truth=gold.csv -o preds.parquet
+    sabotage convert preds.csv -o preds.parquet
+    """
+    from sabotage.reports import terminal
+
+    from sabotage.converting import convert as convert_files
+
+    check_parquet(output)
+    panel = convert_files(files, options=options, **table)
+    panel.to_parquet(output)
+    terminal.print_panel(panel)
+    terminal.print_converted(panel, output)
+
+
+@commands.command()
 @click.argument("scenario")
 @click.option("-n", "n", type=int, default=2000, show_default=True, help="Examples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same panel.")
@@ -354,8 +420,7 @@ def simulate(scenario: str, n: int, seed: int, output: str) -> None:
     from sabotage.simulation import SCENARIOS
     from sabotage.simulation import simulate as draw
 
-    if not output.endswith(".parquet"):
-        raise SabotageError(f"{output} is written as parquet: give -o a name that ends in .parquet")
+    check_parquet(output)
     panel = draw(scenario, n, seed)
     panel.to_parquet(output)
     terminal.print_scenario(SCENARIOS[scenario], n, output)
@@ -421,6 +486,12 @@ def read(file: Files, within: tuple[str, ...], table: dict[str, Any]) -> "Panel"
     from sabotage.reading import read_panel
 
     return read_panel(file, keep=list(within), **table)
+
+
+def check_parquet(output: str) -> None:
+    """Raise SabotageError for a file to write that is named as of another format."""
+    if not output.endswith(".parquet"):
+        raise SabotageError(f"{output} is written as parquet: give -o a name that ends in .parquet")
 
 
 def prepared(

@@ -107,6 +107,10 @@ def print_profiles(audit: Audit) -> None:
             f"routing AUROC {number(routing.auroc.value)}{_short_span(routing.auroc)} over the {routing.n:,} examples"
             f" with a right and a wrong agent"
         )
+    if any(check.difference is not None for check in audit.self_checks):
+        out.print()
+        out.print(_check_table(audit))
+        out.print("among confident emissions: AUROC of a low reliability, and of a low confidence, for sabotage")
     print_notes(out, audit.notes)
 
 
@@ -294,6 +298,13 @@ def print_fitted(fitted: Fitted, path: str) -> None:
     print_notes(out, fitted.notes)
 
 
+def print_converted(panel: Panel, path: str) -> None:
+    """Say where a converted table stands, and what to know of it."""
+    out = console()
+    print_notes(out, panel.notes, most=len(panel.notes))
+    out.print(f"\nwritten to {safe(path)}: {_plural(panel.n_examples, 'row')}")
+
+
 def print_written(folder: str, *more: str) -> None:
     """Say what was written where."""
     files = ", ".join((*more, *FILES))
@@ -320,6 +331,24 @@ def _alignment_table(audit: Audit) -> Table:
         kept = tuple(percent(gain[share]) if share in gain else "-" for share in (0.0, 0.2, 0.5))
         rows.append((own.agent, auroc, number(own.spearman), biserial, *kept))
     return name_table(("AUROC of reliab.", "Spearman", "biserial", "all", "80 %", "50 %"), rows)
+
+
+def _check_table(audit: Audit) -> Table:
+    """Show whether the self-assessment tells a saboteur better than the confidence does."""
+    rows = []
+    for check in audit.self_checks:
+        ahead = check.difference
+        cells = [
+            "-" if own is None else f"{own.value:.3f}" for own in (check.auroc_reliability, check.auroc_confidence)
+        ]
+        span = "" if ahead is None or ahead.interval is None else _signed(ahead.interval)
+        cells.append("-" if ahead is None else f"{ahead.value:+.3f}{span}")
+        rows.append((check.agent, f"{check.n:,}", f"{check.n_saboteur:,}", *cells))
+    return name_table(("n", "saboteur", "reliab.", "conf.", "difference"), rows)
+
+
+def _signed(interval: tuple[float, float]) -> str:
+    return f" [{interval[0]:+.3f}, {interval[1]:+.3f}]"
 
 
 def _short_span(estimate: Estimate) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sabotage.ablation import AblationAgent, ablation_agents
     from sabotage.agents import Agent, Emissions, EstimatorAgent, RecordedAgent
+    from sabotage.assessing import Assessment, assess
     from sabotage.attribution import attribute
     from sabotage.audit import Audit, analyze
     from sabotage.calibration import read_calibration
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AblationAgent": "ablation",
     "Agent": "agents",
+    "Assessment": "assessing",
     "Attribution": "shares",
     "Audit": "audit",
     "Comparison": "comparison",
@@ -55,6 +57,7 @@ _HOME = {
     "SabotageWarning": "errors",
     "ablation_agents": "ablation",
     "analyze": "audit",
+    "assess": "assessing",
     "assign_roles": "roles",
     "attribute": "attribution",
     "compare": "comparison",
@@ -80,6 +83,7 @@ _HOME = {
 __all__ = [
     "AblationAgent",
     "Agent",
+    "Assessment",
     "Attribution",
     "Audit",
     "Comparison",
@@ -100,6 +104,7 @@ __all__ = [
     "SabotageWarning",
     "ablation_agents",
     "analyze",
+    "assess",
     "assign_roles",
     "attribute",
     "compare",

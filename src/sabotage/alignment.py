@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sabotage import scoring
+from sabotage.areas import count_clusters, delong, subset
 from sabotage.intervals import FEWEST_CLUSTERS, Estimate, clusters, estimate
 from sabotage.notes import Notes
 from sabotage.panel import Panel
@@ -120,7 +121,7 @@ def measure_routing(panel: Panel) -> Routing:
         return Routing(None, 0)
     share = share[rows]
     value = float(share.mean())
-    groups = _subset(clusters(panel), rows)
+    groups = subset(clusters(panel), rows)
     return Routing(_without_a_point(estimate(value, (share - value) / len(rows), groups)), len(rows))
 
 
@@ -146,7 +147,7 @@ def _align(panel: Panel, m: int, groups: np.ndarray | None, notes: Notes) -> Ali
         notes.add(f"{name} has no reliability where it spoke: its alignment is null")
         return Alignment(name, 0, 0, None, None, None, ())
     right = panel.labels[rows, m] == panel.truth[rows]
-    own = _subset(groups, rows)
+    own = subset(groups, rows)
     # One sort serves all: nothing but the correlation needs more of a reliability than its place among the others.
     values, level = np.unique(panel.reliability[rows, m], return_inverse=True)
     n_right = int(np.count_nonzero(right))
@@ -165,7 +166,7 @@ def _align(panel: Panel, m: int, groups: np.ndarray | None, notes: Notes) -> Ali
         )
         return Alignment(name, n, n_right, None, None, None, gain)
 
-    auroc = estimate(area, _delong(right, level, area), own)
+    auroc = estimate(area, delong(right, level, area), own)
     spearman = point_biserial = None
     if len(values) == 1:
         notes.add(f"{name} has one reliability alone, {values[0]:g}: its spearman and point_biserial are null")
@@ -177,7 +178,7 @@ def _align(panel: Panel, m: int, groups: np.ndarray | None, notes: Notes) -> Ali
 
     # The error of the rarer kind is estimated from that kind alone: with few of them intervals are far too short
     # (5 wrong among 1,000: 95 % intervals of the AUROC held .76 in four samples of five).
-    few = min(_count(own, right), _count(own, ~right))
+    few = min(count_clusters(own, right), count_clusters(own, ~right))
     separated = level[right].min() > level[~right].max() or level[right].max() < level[~right].min()
     if few < FEWEST_CLUSTERS:
         what = "examples" if own is None else "clusters"
@@ -194,20 +195,6 @@ def _align(panel: Panel, m: int, groups: np.ndarray | None, notes: Notes) -> Ali
         auroc = replace(auroc, interval=None)
         point_biserial = None if point_biserial is None else replace(point_biserial, interval=None)
     return Alignment(name, n, n_right, auroc, spearman, point_biserial, gain)
-
-
-def _delong(right: np.ndarray, level: np.ndarray, area: float) -> np.ndarray:
-    """Return the influence values of the AUROC, from its structural components.
-
-    right : (n,) bool; level : (n,) int, from 0 without gaps, higher where more reliable. The component of a right
-    example is its share of wins over the wrong ones, that of a wrong one the share of right ones that win over it.
-    """
-    n_levels = int(level.max()) + 1
-    rights, wrongs = np.bincount(level[right], minlength=n_levels), np.bincount(level[~right], minlength=n_levels)
-    n_right, n_wrong = int(rights.sum()), int(wrongs.sum())
-    over_wrong = (np.cumsum(wrongs) - wrongs / 2) / n_wrong
-    under_right = (n_right - np.cumsum(rights) + rights / 2) / n_right
-    return np.where(right, (over_wrong[level] - area) / n_right, (under_right[level] - area) / n_wrong)
 
 
 def _pearson(first: np.ndarray, second: np.ndarray) -> tuple[float, np.ndarray]:
@@ -246,7 +233,7 @@ def _gain(right: np.ndarray, level: np.ndarray, groups: np.ndarray | None) -> tu
             rows = np.flatnonzero(level >= cut)
             weight = np.where(level[rows] == cut, n_taken / n_cut, 1.0)
             influence = weight * (right[rows] - accuracy) / n_kept
-            interval = _without_a_point(estimate(accuracy, influence, _subset(groups, rows))).interval
+            interval = _without_a_point(estimate(accuracy, influence, subset(groups, rows))).interval
         points.append(GainPoint(tenths / 10, n_kept, accuracy, interval))
     return tuple(points)
 
@@ -262,16 +249,3 @@ def _wilson(accuracy: float, n: int) -> tuple[float, float]:
 def _without_a_point(found: Estimate) -> Estimate:
     """Take the interval from a share of 0 or 1: all influence values are 0 there, which is not certainty."""
     return replace(found, interval=None) if found.value in (0.0, 1.0) else found
-
-
-def _subset(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    """Return the clusters of some examples, numbered again without gaps."""
-    if groups is None:
-        return None
-    own = groups[rows]
-    return (np.cumsum(np.bincount(own) > 0) - 1)[own]
-
-
-def _count(groups: np.ndarray | None, which: np.ndarray) -> int:
-    """Count the clusters that hold some of the examples `which` (n,), or the examples."""
-    return int(np.count_nonzero(which if groups is None else np.bincount(groups[which])))

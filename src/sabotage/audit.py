@@ -35,6 +35,7 @@ from sabotage.remarks import (
 from sabotage.results import Permutation
 from sabotage.roles import SABOTEUR, THRESHOLD, Roles, assign_roles
 from sabotage.rules import Rule
+from sabotage.selfchecks import SabotageCheck, check_sabotage
 from sabotage.verdicts import DELTA
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ class Audit:
     """What `analyze` found.
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
-    `bounds`, `totals`, `routing`, `alignment` (one an agent), `agreement`, `permutation`, `controls`, `headroom` and
-    `dose_response` are small frozen objects; `finding` is three sentences; `notes` are warnings and the reason of every
-    null.
+    `bounds`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`, `permutation`, `controls`,
+    `headroom` and `dose_response` are small frozen objects; `finding` is three sentences; `notes` are warnings and the
+    reason of every null.
     """
 
     panel: Panel
@@ -98,6 +99,7 @@ class Audit:
     totals: SabotageTotals
     routing: Routing
     alignment: tuple[Alignment, ...]
+    self_checks: tuple[SabotageCheck, ...]
     agreement: PanelAgreement
     permutation: Permutation | None
     controls: Controls | None
@@ -158,7 +160,10 @@ class Audit:
                 **asdict(self.agreement),
             },
             "alignment": {
-                "agents": {own.agent: own.to_dict() for own in self.alignment},
+                "agents": {
+                    own.agent: own.to_dict() | {"predicts_sabotage": check.to_dict()}
+                    for own, check in zip(self.alignment, self.self_checks, strict=True)
+                },
                 "routing": asdict(self.routing),
             },
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
@@ -279,6 +284,7 @@ engine, progress
     bounds = measure_bounds(panel, decided)
     totals = count_sabotage(panel, roles)
     routing, alignment = measure_routing(panel), measure_alignment(panel, notes)
+    self_checks = check_sabotage(roles, notes)
     if routing.auroc is None:
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
@@ -360,6 +366,7 @@ engine, progress
         totals=totals,
         routing=routing,
         alignment=alignment,
+        self_checks=self_checks,
         agreement=agreement,
         permutation=permutation,
         controls=beside.controls,

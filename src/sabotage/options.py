@@ -33,6 +33,17 @@ def setting_of(text: str) -> tuple[str, float]:
     raise click.BadParameter(f"found {text!r}; give an agent and a number, voice=0.6")
 
 
+def pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Take KEY=VALUE apart, each of several."""
+    found = {}
+    for text in values:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise click.BadParameter(f"found {text!r}; give a name and a value, truth=gold.csv")
+        found[key.strip()] = value
+    return found
+
+
 def settings_of_agents(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> list[tuple[str, float]]:
@@ -72,8 +83,7 @@ def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
     return decorate
 
 
-table_options = stacked(
-    click.argument("file", type=click.Path(), nargs=-1, required=True, callback=one_or_all),
+column_options = stacked(
     click.option("--id", metavar="COLUMN", help="Column of the examples' ids."),
     click.option("--truth", metavar="COLUMN", help="Column of the true labels."),
     click.option("--truth-table", metavar="FILE", help="Table with the truth, one row an id, where FILE has none."),
@@ -89,7 +99,7 @@ table_options = stacked(
     click.option("--group", metavar="COLUMN", help="Examples that are not independent: a subject, a film."),
     click.option("--seed-column", metavar="COLUMN", help="Repeated runs: an id stands once for each of its values."),
     click.option("--fold-column", metavar="COLUMN", help="Folds of a cross-validation: reliability stays in its fold."),
-    click.option("--input-format", metavar="FORMAT", help="parquet, arrow, csv or jsonl; by the name by default."),
+    click.option("--input-format", metavar="FORMAT", help="Of FILE; by its name by default."),
     click.option(
         "--confidence-scale",
         type=click.Choice(["unit", "percent"]),
@@ -97,6 +107,9 @@ table_options = stacked(
         show_default=True,
         help="percent: confidences from 0 to 100.",
     ),
+)
+table_options = stacked(
+    click.argument("file", type=click.Path(), nargs=-1, required=True, callback=one_or_all), column_options
 )
 RULE = "`sabotage rules` lists them; also file.py:function, or the JSON file of a fitted one"
 rule_option = click.option("--rule", metavar="NAME", help=f"Fusion rule to replay; {RULE}.")
@@ -201,6 +214,33 @@ what_if_options = stacked(
         callback=temperatures,
         help="A number: of softmax_gate, 1 by default. AGENT=T: also with the agent's scores to the power of 1 / T.",
     ),
+)
+assessing_options = stacked(
+    click.option(
+        "--method",
+        type=click.Choice(["learned", "margin", "entropy", "energy"]),
+        default="learned",
+        show_default=True,
+        help="What reliability is estimated from: all that an agent says, or one measure of its scores.",
+    ),
+    click.option(
+        "--cross-fit",
+        type=int,
+        metavar="K",
+        help="Fit in K folds of the examples, by group, instead of on the rows of other splits.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the folds."),
+)
+converting_options = stacked(
+    click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=pairs,
+        help="For the reader of --input-format, such as truth=gold.csv for ratings; repeatable.",
+    ),
+    click.option("-o", "--output", metavar="FILE", required=True, help="Parquet file to write."),
 )
 format_option = click.option(
     "--format",

@@ -15,6 +15,7 @@ from sabotage.records import is_null
 from sabotage.sources import open_source
 from sabotage.tables import Source
 
+CROWD = "raters"  # where one crowd rated all
 NAMES = {
     "id": ("id", "example_id", "sample_id", "utterance_id", "task", "task_id", "example", "item", "clip"),
     "rater": ("rater", "rater_id", "worker", "worker_id", "annotator", "annotator_id", "participant"),
@@ -35,6 +36,10 @@ class Ratings:
         Number of each example by its id, written as a text.
     classes : tuple of labels, length C
     n_raters : int
+    crowds : tuple of str
+        Those who rated apart, such as those who saw and those who heard; one where no column says so.
+    crowd : ndarray of shape (n_ratings,), int64
+        Index into `crowds`.
     example : ndarray of shape (n_ratings,), int64
     label : ndarray of shape (n_ratings,), int32
         Index into `classes`.
@@ -47,6 +52,8 @@ class Ratings:
     ids: dict[str, int]
     classes: tuple[Label, ...]
     n_raters: int
+    crowds: tuple[str, ...]
+    crowd: np.ndarray
     example: np.ndarray
     label: np.ndarray
     certainty: np.ndarray | None
@@ -54,8 +61,12 @@ class Ratings:
     @cached_property
     def votes(self) -> np.ndarray:
         """How many gave each example each label: ndarray of shape (n, C), int64."""
+        return self.votes_of(slice(None))
+
+    def votes_of(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Count the votes of some of the ratings: ndarray of shape (n, C), int64."""
         shape = len(self.ids), len(self.classes)
-        cells = self.example * shape[1] + self.label
+        cells = self.example[rows] * shape[1] + self.label[rows]
         return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
 
 
@@ -66,6 +77,7 @@ def read_ratings(
     rater: str | None = None,
     label: str | None = None,
     certainty: str | None = None,
+    crowd: str | None = None,
 ) -> Ratings:
     """Read a long table; rows whose label is null are left out.
 
@@ -77,6 +89,8 @@ def read_ratings(
         Columns; recognised by name where None.
     certainty : str, optional
         Column of how sure a rater was, in [0, 1].
+    crowd : str, optional
+        Column of crowds that rated the same examples apart: a rater may rate an example once in each.
 
     Raises
     ------
@@ -86,15 +100,17 @@ def read_ratings(
     """
     source = open_source(data)
     names = {what: _column(source, what, given) for what, given in (("id", id), ("rater", rater), ("label", label))}
-    if certainty is not None:
-        _column(source, "certainty", certainty)
-    texts = list(names.values())
-    if len({*texts, certainty}) < 4:
+    for what, given in (("certainty", certainty), ("crowd", crowd)):
+        if given is not None:
+            _column(source, what, given)
+    texts = [*names.values(), *([crowd] if crowd is not None else [])]
+    if len({*texts, certainty}) < len(texts) + 1:
         raise SabotageError(f"id, rater, label and certainty must be different columns: found {listed(texts)}")
     numbers = [certainty] if certainty is not None else []
     book = LabelBook(NULL_TEXTS if source.format == "csv" else frozenset())
     examples: list[str | None] = []
     raters: list[str | None] = []
+    crowds: list[str | None] = []
     codes, sure = [], []
     for batch in source.batches([*texts, *numbers], texts, numbers):
         start = len(examples)
@@ -102,6 +118,7 @@ def read_ratings(
         codes.append(book.encode(batch[names["label"]], names["label"], place))
         examples += map(as_id, batch[names["id"]].to_pylist())
         raters += map(as_id, batch[names["rater"]].to_pylist())
+        crowds += [CROWD] * batch.num_rows if crowd is None else map(as_id, batch[crowd].to_pylist())
         if certainty is not None:
             sure.append(_certainties(batch[certainty], certainty, source, start))
     classes, lookup = book.resolve()
@@ -109,7 +126,7 @@ def read_ratings(
     rows = np.flatnonzero(label_codes >= 0)
     if not len(rows):
         raise SabotageError(f"{names['label']} of {source.name} is null throughout: there is no rating")
-    for column, values in ((names["id"], examples), (names["rater"], raters)):
+    for column, values in ((names["id"], examples), (names["rater"], raters), (crowd, crowds)):
         for row in rows:
             if values[row] is None:
                 raise SabotageError(f"{column} must be there for every rating: found null in {source.place(int(row))}")
@@ -117,13 +134,17 @@ def read_ratings(
     people = {text: at for at, text in enumerate(dict.fromkeys(str(raters[row]) for row in rows))}
     example = np.array([ids[str(examples[row])] for row in rows], np.int64)
     person = np.array([people[str(raters[row])] for row in rows], np.int64)
-    _require_once(example * len(people) + person, rows, examples, raters, source)
+    groups = {text: at for at, text in enumerate(dict.fromkeys(str(crowds[row]) for row in rows))}
+    group = np.array([groups[str(crowds[row])] for row in rows], np.int64)
+    _require_once((example * len(people) + person) * len(groups) + group, rows, examples, raters, source)
     return Ratings(
         source.name,
         names["id"],
         ids,
         classes,
         len(people),
+        tuple(groups),
+        group,
         example,
         label_codes[rows],
         np.concatenate(sure)[rows] if sure else None,

@@ -79,8 +79,8 @@ def read_panel(
         Further columns to keep in the panel, for blocks and tables.
     split : str, optional
         Where there is a column `split`, the rows of this value are the examples, of "!test" all others; None takes all.
-    input_format : {"parquet", "arrow", "csv", "jsonl"}, optional
-        By the name of the file where None.
+    input_format : str, optional
+        "parquet", "arrow", "csv", "jsonl", or the name of a reader (`sabotage.readers`); by the file's name where None.
     confidence_scale : {"unit", "percent"}
         "percent" divides the confidences by 100.
 

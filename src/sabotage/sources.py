@@ -5,6 +5,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sabotage.csv_tables import open_csv
 from sabotage.errors import SabotageError, unknown
 from sabotage.json_tables import open_json
 from sabotage.parts import find_parts, in_one, is_glob, with_partition
+from sabotage.readers import names, read_files
 from sabotage.tables import BATCH_ROWS, NOT_UTF8, Source, unreadable
 
 OPENERS = {"arrow": open_arrow, "csv": open_csv, "jsonl": open_json, "parquet": open_parquet}
@@ -42,17 +44,25 @@ def open_source(data: Any, format: str | None = None) -> Source:
     data : path, list of paths, table
         A file, a folder of parts or a pattern such as "preds/*.parquet"; a pandas DataFrame; anything with
         `__arrow_c_stream__` or `__dataframe__` (polars, pyarrow, duckdb ...); a mapping of names to columns.
-    format : {"arrow", "csv", "jsonl", "parquet"}, optional
-        Of the files, where their names do not say it.
+    format : str, optional
+        Of the files, where their names do not say it: "arrow", "csv", "jsonl", "parquet", or the name of a reader, see
+        `sabotage.readers`.
 
     Raises
     ------
     SabotageError
         Where there is no such file, it is not of a format that is read, is torn, or has no rows.
     """
+    is_path = isinstance(data, str | os.PathLike)
     if format is not None and format not in FORMATS:
-        raise unknown("input format", format, FORMATS)
-    if isinstance(data, str | os.PathLike):
+        if format not in names():
+            raise unknown("input format", format, {*FORMATS, *names()})
+        if not is_path and not isinstance(data, list | tuple):
+            raise SabotageError(f"the reader {format} reads files: found a {type(data).__name__}")
+        paths = [os.fspath(one) for one in ([data] if is_path else data)]
+        name = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
+        source = replace(whole(read_files(paths, format), name, ", ".join(paths), format), paths=tuple(paths))
+    elif is_path:
         source = _open_path(os.fspath(data), format)
     elif isinstance(data, list | tuple) and data and all(isinstance(one, str | os.PathLike) for one in data):
         source = _open_all([os.fspath(one) for one in data], format)

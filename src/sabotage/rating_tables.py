@@ -1,0 +1,126 @@
+"""Tables of ratings as wide tables: each crowd that rated is an agent, its votes are class scores."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sabotage.columns import ID_NAMES, TRUTH_NAMES
+from sabotage.errors import SabotageError, SabotageWarning, listed
+from sabotage.ratings import NAMES, Ratings, as_id, read_ratings
+from sabotage.sources import open_source
+from sabotage.tables import Source
+
+TRUTHS = ("truth", "gold", "y")
+CROWDS = ("agent", "modality")
+
+
+def read(
+    path: str,
+    *,
+    id: str | None = None,
+    rater: str | None = None,
+    label: str | None = None,
+    agent: str | None = None,
+    certainty: str | None = None,
+    truth: str | None = None,
+) -> pa.Table:
+    """Read a table of ratings.
+
+    Parameters
+    ----------
+    path : str
+        A table of one row a rating, of any format.
+    id, rater, label : str, optional
+        Its columns; recognised by name where None, such as task, worker and label.
+    agent : str, optional
+        The column that tells crowds apart, such as those who saw and those who heard; ``agent`` or ``modality`` where
+        there is one. All are one crowd, "raters", without.
+    certainty : str, optional
+        How sure a rater is, in [0, 1]; ``certainty`` where there is one.
+    truth : str, optional
+        The column of the truth, the same on all rows of a task; ``truth``, ``gold`` or ``y`` where there is one. Or a
+        table of its own, with the columns of the task and of the truth.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row a task, in order of appearance: ``id``; ``y``, if there is a truth; of each crowd ``<agent>_label``, by
+        most votes, and of equals the first class; ``<agent>_confidence``, the share of these votes;
+        ``<agent>_p_<class>``, the share of each; ``<agent>_n_raters``; ``<agent>_reliability``, the mean certainty.
+
+    Raises
+    ------
+    SabotageError
+        As `sabotage.ratings.read_ratings`; for a task with two truths.
+    """
+    source = open_source(path)
+    columns = source.columns
+    agent = agent or next((one for one in CROWDS if one in columns), None)
+    certainty = certainty or ("certainty" if "certainty" in columns else None)
+    ratings = read_ratings(path, id=id, rater=rater, label=label, certainty=certainty, crowd=agent)
+    table: dict[str, Any] = {"id": pa.array(list(ratings.ids), pa.string())}
+    beside = truth is not None and truth not in columns and Path(truth).exists()
+    own = truth or next((one for one in TRUTHS if one in columns), None)
+    if own is not None:
+        known = _truths(open_source(own), None, ratings) if beside else _truths(source, own, ratings)
+        table["y"] = pa.array([known.get(one) for one in ratings.ids])
+    for at, crowd in enumerate(ratings.crowds):
+        table |= _crowd(ratings, crowd, np.flatnonzero(ratings.crowd == at))
+    return pa.table(table)
+
+
+def _crowd(ratings: Ratings, name: str, rows: np.ndarray) -> dict[str, pa.Array]:
+    """Return the columns of one crowd, null where it rated nothing."""
+    votes = ratings.votes_of(rows)
+    said = votes.sum(axis=1)
+    silent = said == 0
+    shares = votes / np.maximum(said, 1)[:, None]
+    labels = pa.array(list(ratings.classes)).take(pa.array(votes.argmax(axis=1), mask=silent))
+    out = {f"{name}_label": labels, f"{name}_confidence": pa.array(shares.max(axis=1), mask=silent)}
+    if ratings.certainty is not None:
+        sure, example = ratings.certainty[rows], ratings.example[rows]
+        known = ~np.isnan(sure)
+        number = np.bincount(example[known], minlength=len(votes))
+        mean = np.bincount(example[known], sure[known], minlength=len(votes)) / np.maximum(number, 1)
+        out[f"{name}_reliability"] = pa.array(mean, mask=number == 0)
+    out |= {f"{name}_p_{one}": pa.array(shares[:, c], mask=silent) for c, one in enumerate(ratings.classes)}
+    return out | {f"{name}_n_raters": pa.array(said, mask=silent)}
+
+
+def _truths(source: Source, column: str | None, ratings: Ratings) -> dict[str, Any]:
+    """Return the truth of each task out of the ratings' own table, or of one beside it, where `column` is None."""
+    id = ratings.id_column
+    if column is None:
+        id = next((one for one in (id, *ID_NAMES, *NAMES["id"]) if one in source.columns), id)
+        column = next((one for one in (*TRUTHS, *TRUTH_NAMES) if one in source.columns and one != id), None)
+        if column is None:
+            raise SabotageError(
+                f"{source.name} has no column with the truth, {listed(TRUTHS)}: found {listed(source.columns)}"
+            )
+    lost = [one for one in (id, column) if one not in source.columns]
+    if lost:
+        raise SabotageError(f"{source.name} has no column {lost[0]!r}: its columns are {listed(source.columns)}")
+    found: dict[str, Any] = {}
+    first: dict[str, int] = {}
+    row = 0
+    for batch in source.batches([id, column], [id, column], []):
+        for task, value in zip(batch[id].to_pylist(), batch[column].to_pylist(), strict=True):
+            text = as_id(task)
+            if text is not None and value not in (None, ""):
+                if found.setdefault(text, value) != value:
+                    raise SabotageError(
+                        f"a task has one truth: {column} of {text} is {found[text]!r} in"
+                        f" {source.place(first[text])} and {value!r} in {source.place(row)}"
+                    )
+                first.setdefault(text, row)
+            row += 1
+    unrated = [one for one in found if one not in ratings.ids]
+    if unrated:
+        warnings.warn(
+            SabotageWarning(f"{ratings.name} rates none of {len(unrated):,} tasks with a truth: {listed(unrated, 3)}"),
+            stacklevel=2,
+        )
+    return found
