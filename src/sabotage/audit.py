@@ -284,7 +284,6 @@ engine, progress
     bounds = measure_bounds(panel, decided)
     totals = count_sabotage(panel, roles)
     routing, alignment = measure_routing(panel), measure_alignment(panel, notes)
-    self_checks = check_sabotage(roles, notes)
     if routing.auroc is None:
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
@@ -316,6 +315,7 @@ engine, progress
         notes.add("controls is null: they were not asked for")
     if not dose_response:
         notes.add("dose_response is null: it was not asked for")
+    self_checks = check_sabotage(roles, notes)
     note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,
