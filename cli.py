@@ -41,6 +41,7 @@ def commands() -> None:
     """Audit multimodal decisions: which modality sabotaged them, and do the reliability scores do anything?
 
     \b
+    sabotage collect replies/*.jsonl ...     language models' replies into a table
     sabotage validate preds.parquet          what is understood of a table
     sabotage analyze preds.parquet -o out/   everything, and a report
     sabotage permute preds.parquet           do the reliability scores move decisions, and to what end?
@@ -331,6 +332,60 @@ def fit(file: str, rule: str, clip: float, output: str, **table: Any) -> None:
     fitted = fit_rule(panel, rule, clip=clip)
     fitted.save(output)
     terminal.print_fitted(fitted, output)
+
+
+@commands.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Parquet file to write; the report is beside it.")
+@click.option("--labels", metavar="FILE", required=True, help="YAML or JSON: each label with its synonyms.")
+@click.option("--truth", metavar="FILE", help="Table of ids and true labels; its other columns come along.")
+@click.option("--id", metavar="COLUMN", help="Column of the ids in the truth.")
+@click.option("--truth-column", metavar="COLUMN", help="Column of the true labels there.")
+@click.option("--id-field", metavar="PATH", help="Field of the id in a record; dots go inside objects.")
+@click.option("--agent-field", metavar="PATH", help="Field of the agent; the file's name by default.")
+@click.option("--reply-field", metavar="PATH", help="Field of the reply.")
+@click.option(
+    "--similarity", type=float, default=0.8, show_default=True, help="Likeness from which a misspelling is a label."
+)
+@click.option(
+    "--confidence-scale",
+    type=click.Choice(["auto", "unit", "percent"]),
+    default="auto",
+    show_default=True,
+    help="Of confidences without a sign of it.",
+)
+@click.option(
+    "--assessment-scale",
+    type=click.Choice(["auto", "unit", "5", "10", "percent"]),
+    default="auto",
+    show_default=True,
+    help="Of self-assessments without a sign of it; 5 is 1 to 5.",
+)
+@json_option
+def collect(files: tuple[str, ...], output: str, as_json: bool, **options: Any) -> None:
+    """Read what language models replied, a reply an example and agent, into a table, and report how it was read.
+
+    \b
+    sabotage collect replies/*.jsonl -o preds.parquet --labels labels.yaml --truth truth.csv
+    sabotage analyze preds.parquet
+    """
+    from sabotage.reports import collected as reports
+
+    from sabotage.collecting import collect as collect_replies
+    from sabotage.files import written
+
+    if not output.endswith(".parquet"):
+        raise SabotageError(f"{output} is written as parquet: give -o a name that ends in .parquet")
+    report = f"{output.removesuffix('.parquet')}.replies.md"
+    found = collect_replies(files, **options)
+    with written(report) as temporary:
+        temporary.write_text(found.to_markdown(), encoding="utf-8")
+        found.to_parquet(output)
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+    else:
+        reports.print_collected(found)
+        reports.print_files(found, output, report)
 
 
 @commands.command()

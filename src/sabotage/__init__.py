@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sabotage.audit import Audit, analyze
     from sabotage.calibration import read_calibration
     from sabotage.callables import replay_callable
+    from sabotage.collecting import Collected, collect
     from sabotage.comparison import Comparison, compare
     from sabotage.controls import measure_dose_response, run_controls
     from sabotage.custom import fusion_rule
@@ -32,6 +33,7 @@ _HOME = {
     "Agent": "agents",
     "Attribution": "shares",
     "Audit": "audit",
+    "Collected": "collecting",
     "Comparison": "comparison",
     "Decision": "fusion",
     "Diagnosis": "diagnosis",
@@ -49,6 +51,7 @@ _HOME = {
     "analyze": "audit",
     "assign_roles": "roles",
     "attribute": "attribution",
+    "collect": "collecting",
     "compare": "comparison",
     "cross_fit": "learning",
     "diagnose": "diagnosis",
@@ -72,6 +75,7 @@ __all__ = [
     "Agent",
     "Attribution",
     "Audit",
+    "Collected",
     "Comparison",
     "Decision",
     "Diagnosis",
@@ -89,6 +93,7 @@ __all__ = [
     "analyze",
     "assign_roles",
     "attribute",
+    "collect",
     "compare",
     "cross_fit",
     "diagnose",

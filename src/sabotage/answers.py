@@ -11,22 +11,15 @@ DONT_KNOW, NONE_OF_THEM, DECLINED, NO_INPUT = "does not know", "none of them", "
 # Whole answers that are none.
 NO_ANSWERS = {
     **dict.fromkeys(
-        "unknown;unclear;uncertain;unsure;not sure;i am not sure;i'm not sure;i don't know;i do not know;don't know;idk;"
-        "dunno;no idea;cannot determine;can't determine;cannot be determined;can't tell;cannot tell;cannot say;can't say;"
-        "undetermined;indeterminate;undecided;ambiguous;inconclusive;insufficient information;not enough information;"
-        "insufficient evidence;insufficient data;hard to say;hard to tell;unable to determine;not determinable;"
-        "no clear answer;unidentifiable;not clear;?;??;???;\u4e0d\u77e5\u9053;\u4e0d\u786e\u5b9a;\u65e0\u6cd5\u5224\u65ad;"
-        "\u308f\u304b\u3089\u306a\u3044;no s\u00e9;je ne sais pas;wei\u00df nicht;wei\u00df ich nicht;"
-        "\u043d\u0435 \u0437\u043d\u0430\u044e".split(";"),
+        ["unknown", "unclear", "uncertain", "unsure", "not sure", "i am not sure", "i'm not sure", "i don't know", "i do not know", "don't know", "idk", "dunno", "no idea", "cannot determine", "can't determine", "cannot be determined", "can't tell", "cannot tell", "cannot say", "can't say", "undetermined", "indeterminate", "undecided", "ambiguous", "inconclusive", "insufficient information", "not enough information", "insufficient evidence", "insufficient data", "hard to say", "hard to tell", "unable to determine", "not determinable", "no clear answer", "unidentifiable", "not clear", "?", "??", "???", "不知道", "不确定", "无法判断", "わからない", "no sé", "je ne sais pas", "weiß nicht", "weiß ich nicht", "не знаю"],
         DONT_KNOW,
     ),
     **dict.fromkeys(
-        "none;none of the above;none of these;none of them;neither;no label;no answer;not applicable;n/a;na;null;nil;nan;"
-        "undefined;empty;not available;missing;-;--;n.a;not listed".split(";"),
+        ["none", "none of the above", "none of these", "none of them", "neither", "no label", "no answer", "not applicable", "n/a", "na", "null", "nil", "nan", "undefined", "empty", "not available", "missing", "-", "--", "n.a", "not listed"],
         NONE_OF_THEM,
     ),
     **dict.fromkeys(
-        "refuse;refused;i refuse;declined;i decline;prefer not to say;i'd rather not say;no comment;skip;pass".split(";"),
+        ["refuse", "refused", "i refuse", "declined", "i decline", "prefer not to say", "i'd rather not say", "no comment", "skip", "pass"],
         DECLINED,
     ),
 }
@@ -36,7 +29,10 @@ BULLET = re.compile(
     r"(?: (?:choice|guess|candidate|option|emotion|label))?\s?[.):-]))(?!\d)|[-*\u2022\u2023\u25aa\u25cf\u2013+](?=\s)|\|)\s{0,8}",
     re.IGNORECASE,
 )
-OPTION = re.compile(r"^[\s*_`\"'(\[]{0,6}(?:option |choice )?([A-Za-z0-9])[*_`\"']{0,3}(?:[).:\]][*_`\"']{0,3}|\s[-\u2013\u2014])\s*(.*)$", re.I | re.S)
+OPTION = re.compile(
+    r"^[\s*_`\"'(\[]{0,6}(?:option |choice )?([A-Za-z0-9])[*_`\"']{0,3}(?:[).:\]][*_`\"']{0,3}|\s[-\u2013\u2014])\s*(.*)$",
+    re.I | re.S,
+)
 ALONE = re.compile(r"^\W{0,8}(?:option |choice |answer )?([^\W_])\W{0,8}$", re.I)
 PIECES = re.compile(r"(?<!\d),|,(?!\d)|[;\u3001\n]|\s/\s|\s(?:and|or|&)\s|(?<=[^\W\d])/(?=[^\W\d])")
 RANKED = re.compile(r"\s*(?:>{1,2}|\u2192|->|=>)\s*")
@@ -232,7 +228,13 @@ def _bare(text: str) -> str:
 
 def _is_aside(text: str) -> bool:
     """Whether what follows a confidence is set off from it: a reason, not more of the label."""
-    return bool(re.match(r"\s*[)\]*_|]*\s*(?:[-\u2013\u2014:;,.(|]|because|since|as\b|due|confiden|sure|certain|likely|prob|$)", text, re.I))
+    return bool(
+        re.match(
+            r"\s*[)\]*_|]*\s*(?:[-\u2013\u2014:;,.(|]|because|since|as\b|due|confiden|sure|certain|likely|prob|$)",
+            text,
+            re.I,
+        )
+    )
 
 
 def loosened(answer: Answer, form: str) -> Answer:

@@ -193,7 +193,9 @@ def _chosen(answer: Answer) -> Candidate:
 
 
 def _is_percent(answer: Answer) -> bool:
-    return any(one.confidence and one.confidence.kind == "plain" and one.confidence.value > 1 for one in answer.candidates)
+    return any(
+        one.confidence and one.confidence.kind == "plain" and one.confidence.value > 1 for one in answer.candidates
+    )
 
 
 def _each_once(answer: Answer) -> tuple[Candidate, ...]:

@@ -31,7 +31,7 @@ MISSING = object()
 
 @dataclass(frozen=True)
 class Record:
-    """One reply in its place: `reply` is a text, a JSON value, or None where there was none."""
+    """One reply in its place: `reply` is a text, a JSON value, or None where there was none; `agent` as written."""
 
     id: str
     agent: str
@@ -43,7 +43,8 @@ class Record:
     @property
     def place(self) -> str:
         """Where it stands, for messages."""
-        return f"{'line' if self.file.partition('.')[2].startswith(('json', 'ndjson')) else 'row'} {self.line} of {self.file}"
+        unit = "line" if _parts(self.file)[1] in (*LINES, ".json") else "row"
+        return f"{unit} {self.line} of {self.file}"
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,20 @@ def _record(entry: Any, line: int, name: str, stem: str, fields: Fields) -> Reco
         agent = stem
     sample = entry.get(SAMPLE_FIELD)
     reply = _reply(entry, fields.reply, where)
-    return Record(_text(id), _checked(str(agent), where), None if sample in (None, "") else _text(sample), reply, name, line)
+    if isinstance(reply, str):
+        reply = encodable(reply)
+    own_sample = None if sample in (None, "") else _text(sample)
+    return Record(_text(id), _checked(encodable(str(agent)), where), own_sample, reply, name, line)
 
 
 def _text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return encodable(text)
+
+
+def encodable(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON can spell and UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _checked(agent: str, where: str) -> str:
@@ -178,7 +188,7 @@ def _checked(agent: str, where: str) -> str:
         raise SabotageError(f"{where}: the name of an agent is one line of text: found {agent!r}")
     if name in NOT_AGENTS:
         raise SabotageError(f"{where}: an agent cannot be called {name!r}, which names the truth or the decision")
-    return name
+    return agent
 
 
 def _named(entry: Mapping[str, Any], given: str | None, names: Sequence[str]) -> Any:

@@ -59,7 +59,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=lambda _: 
 
 def read_json(text: str, vocabulary: Vocabulary) -> Answer | None:
     """Return the answer of the JSON in a text, None where there is no JSON that answers."""
-    if text[:1] in "{[\"":
+    if text[:1] in '{["':
         try:
             value = _DECODER.decode(text)
         except (ValueError, RecursionError):
@@ -274,9 +274,7 @@ def _under_answer_key(value: Any, vocabulary: Vocabulary, depth: int) -> Answer 
     return answer
 
 
-def _with_more(
-    first: Answer, pairs: Pairs, confidence: Amount | None, vocabulary: Vocabulary, depth: int
-) -> Answer:
+def _with_more(first: Answer, pairs: Pairs, confidence: Amount | None, vocabulary: Vocabulary, depth: int) -> Answer:
     """Add to a named answer what a map of scores, a parallel list or alternatives say of other labels."""
     head = first.candidates[0]
     for key, one in pairs:
@@ -284,9 +282,7 @@ def _with_more(
             amounts = [read_amount(degree, vocabulary.words) for degree in one]
             zipped = [replace(c, confidence=a) for c, a in zip(first.candidates, amounts, strict=True)]
             return replace(first, candidates=tuple(zipped), is_ranked=False)
-        if key in CONFIDENCE_KEYS | DISTRIBUTIONS | CONTAINERS and isinstance(one, dict | list):
-            others = read_value(one, vocabulary, depth + 1)
-        elif key in OTHERS:
+        if (key in CONFIDENCE_KEYS | DISTRIBUTIONS | CONTAINERS and isinstance(one, dict | list)) or key in OTHERS:
             others = read_value(one, vocabulary, depth + 1)
         else:
             continue

@@ -40,7 +40,10 @@ from sabotage.wordings import Amount, fold, read_amount
 
 BOXED = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{\s{0,3}(?:\\(?:text|textbf|mathrm|mathbf)\s{0,3}\{)?([^{}]{1,200})\}")
 TAGGED = re.compile(r"<([A-Za-z_][\w-]{0,30})>([^<]{0,2000})</\1>")
-KEYED = re.compile(r"^[\W_]{0,12}((?:[^\W\d_])[\w '\u2019-]{0,48}?)[*_`\"']{0,4}\s{0,4}[:=]\s{0,4}[*_`]{0,4}\s{0,8}(\S.{0,4000})?$", re.S)
+KEYED = re.compile(
+    r"^[\W_]{0,12}((?:[^\W\d_])[\w '\u2019-]{0,48}?)[*_`\"']{0,4}\s{0,4}[:=]\s{0,4}[*_`]{0,4}\s{0,8}(\S.{0,4000})?$",
+    re.S,
+)
 INLINE = re.compile(
     r"[,;|.]\s{1,4}(?=(?:my )?(?:self[- ]?assessment|self[- ]?rating|confidence|certainty|reliability|probability|rationale|reason|"
     r"reasoning|explanation|label|emotion|answer|quality)\s?[:=])",
@@ -145,7 +148,10 @@ def _listed(text: str, vocabulary: Vocabulary) -> Candidate | None:
             item = read_item(head, vocabulary)
             if item is not None:
                 if item.confidence is None:
-                    rest = read_amount(re.split(r"\s[-\u2013\u2014]\s|;\s", text[len(head) :][:80].strip(" -:;(,."))[0], vocabulary.words)
+                    rest = read_amount(
+                        re.split(r"\s[-\u2013\u2014]\s|;\s", text[len(head) :][:80].strip(" -:;(,."))[0],
+                        vocabulary.words,
+                    )
                     item = replace(item, confidence=rest)
                 return item
     strong = BOLD.search(text)
@@ -236,7 +242,9 @@ def _marked(marks: _Marks, vocabulary: Vocabulary) -> Answer | None:
     answer = (readable or pool)[-1]
     if listed is not None and len(answer.candidates) == 1 and answer.candidates[0].match is not None:
         head = answer.candidates[0]
-        rest = [item for item in marks.items if item.match and item.match.label != head.match.label] if head.match else []
+        rest = (
+            [item for item in marks.items if item.match and item.match.label != head.match.label] if head.match else []
+        )
         same = [item for item in marks.items if item.match and head.match and item.match.label == head.match.label]
         if same and rest:
             confidence = head.confidence or marks.confidence or same[0].confidence

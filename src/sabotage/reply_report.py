@@ -8,7 +8,7 @@ from typing import Any
 from sabotage.errors import listed
 from sabotage.notes import Notes
 from sabotage.replies import OUTCOMES, Reply
-from sabotage.reply_files import Record
+from sabotage.reply_files import Record, encodable
 from sabotage.vocabulary import Vocabulary
 
 MOST_EXAMPLES = 10
@@ -94,11 +94,14 @@ class Tally:
         self.counts["degrees that could not be read"] += reply.n_unread
         for one in reply.candidates:
             if one.match is not None and one.match.how in ("synonym", "similar"):
-                self.mapped[" ".join(one.text.split())[:60], one.match.label] += 1
+                self.mapped[encodable(" ".join(one.text.split())[:60]), one.match.label] += 1
         if reply.label is not None:
             self.answers[reply.label] += 1
             how = self.how.setdefault(reply.label, Counter())
-            how[reply.reason if reply.outcome == "repaired" else reply.form, (reply.spelling or "").strip()[:40]] += 1
+            how[
+                reply.reason if reply.outcome == "repaired" else reply.form,
+                encodable((reply.spelling or "").strip()[:40]),
+            ] += 1
         kept = self.examples.setdefault(reply.outcome, [])
         if len(kept) < MOST_EXAMPLES:
             label = None if reply.label is None else vocabulary.classes[reply.label]
@@ -106,7 +109,7 @@ class Tally:
 
     def report(self, vocabulary: Vocabulary) -> AgentReport:
         """Return the counts as they are shown."""
-        outcomes = {name: 0 for name in OUTCOMES}
+        outcomes = dict.fromkeys(OUTCOMES, 0)
         reasons: dict[str, dict[str, int]] = {name: {} for name in OUTCOMES}
         for (outcome, reason), count in self.reasons.most_common():
             outcomes[outcome] += count
@@ -129,13 +132,11 @@ class Tally:
 
 def shortened(reply: Any) -> str:
     """Return the beginning of a reply."""
-    text = "" if reply is None else reply if isinstance(reply, str) else repr(reply)
+    text = "" if reply is None else reply if isinstance(reply, str) else encodable(repr(reply))
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 4]} ..."
 
 
-def warn_of_dominance(
-    tally: Tally, vocabulary: Vocabulary, truth: Sequence[float] | None, notes: Notes
-) -> None:
+def warn_of_dominance(tally: Tally, vocabulary: Vocabulary, truth: Sequence[float] | None, notes: Notes) -> None:
     """Warn where one answer takes more of an agent's replies than speaks for itself, and say how it was read.
 
     truth : shares of the classes among the true labels, in [0, 1], None where there is no truth.

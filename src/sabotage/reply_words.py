@@ -47,7 +47,18 @@ ADJECTIVES = _keys(
     " speaker_s speakers inferred perceived identified likeliest classified recommended current"
 )
 STRONG = _keys("final overall")
-ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5}
+ORDINALS = {
+    "first": 1,
+    "second": 2,
+    "third": 3,
+    "fourth": 4,
+    "fifth": 5,
+    "1st": 1,
+    "2nd": 2,
+    "3rd": 3,
+    "4th": 4,
+    "5th": 5,
+}
 
 # Where a sentence says what the answer is; what follows, to its end, names it.
 VERDICT = re.compile(
@@ -71,7 +82,9 @@ REFUSALS = (
             r"|\b(?:please|could you|can you|kindly)\s(?:\w+\s){0,2}(?:provide|upload|share|attach|send|paste|resend)\b"
             r"|\b(?:don't|do not) (?:see|have|receive) (?:an?|any|the) (?:\w+ )?(?:audio|video|image|file|clip|"
             r"transcript|text|recording|attachment)\b"
-            r"|\bi " + _CANNOT + r" (?:access|open|hear|listen to|see|view|watch|play|load|process) (?:the |this |your |any |an? |)"
+            r"|\bi "
+            + _CANNOT
+            + r" (?:access|open|hear|listen to|see|view|watch|play|load|process) (?:the |this |your |any |an? |)"
             r"(?:\w+ )?(?:audio|video|image|file|clip|recording|attachment|link|media|frames?|sound|picture)s?\b",
             re.IGNORECASE,
         ),
@@ -95,7 +108,9 @@ REFUSALS = (
         "declined",
         re.compile(
             r"\bas an? (?:\w+ ){0,3}(?:ai|language model|assistant|llm)\b|\bi(?:'m| am) (?:very |so |really )?(?:sorry|afraid)\b|"
-            r"\bi " + _CANNOT + r" (?:\w+ )?(?:assist|help|comply|do that|provide|answer|analy[sz]e|make|identify|recogni[sz]e|detect|"
+            r"\bi "
+            + _CANNOT
+            + r" (?:\w+ )?(?:assist|help|comply|do that|provide|answer|analy[sz]e|make|identify|recogni[sz]e|detect|"
             r"describe|discuss|engage|fulfil?l|participate|continue|respond|speculate|guess|comment|classify|support|infer)\b|"
             r"\bi(?:'m| am) (?:unable|not able|not allowed|not permitted|not comfortable|not designed)\b|"
             r"\bi(?:'d| would) (?:rather|prefer) not\b|\bi (?:must |have to |will |need to |respectfully )?(?:decline|refuse|pass on)\b|"

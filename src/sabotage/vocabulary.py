@@ -15,8 +15,10 @@ FEWEST_LETTERS = 3  # of a spelling that may be a misspelling
 LONGEST = 60
 # A prefix that turns the meaning round is no misspelling.
 TURNS = ("un", "in", "im", "il", "ir", "non", "non ", "dis", "ab", "a", "anti", "anti ", "no ", "not ", "mis", "less")
-EVERYDAY = frozenset("no not yes none other neither both all any true false right left well".split())
-BREAKS = re.compile(r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|\b(?:but|however|though|although|yet|rather (?!than)|instead (?!of))")
+EVERYDAY = frozenset(["no", "not", "yes", "none", "other", "neither", "both", "all", "any", "true", "false", "right", "left", "well"])
+BREAKS = re.compile(
+    r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|\b(?:but|however|though|although|yet|rather (?!than)|instead (?!of))"
+)
 NEGATES = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|rather than|instead of|than|lacks?|absence of|free of|rules? out|"
     r"ruled out|exclud\w+|unlike)\b|n't\b|\u4e0d(?:\u662f)?$|\u5e76\u975e|\u6ca1\u6709"
@@ -163,7 +165,7 @@ class Vocabulary:
 
 
 def _needs_a_place(text: str) -> bool:
-    return len(text) == 1 and not SPACELESS.search(text) or text.isdigit() or text in EVERYDAY or not text
+    return (len(text) == 1 and not SPACELESS.search(text)) or text.isdigit() or text in EVERYDAY or not text
 
 
 def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

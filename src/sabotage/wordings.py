@@ -178,7 +178,9 @@ def which_are_percent(replies: Sequence[Sequence[float]], scale: str = "auto") -
     if scale != "auto":
         return [scale == "percent"] * len(replies)
     above = [any(value > 1 for value in values) for values in replies]
-    between = sum(any(0 < value < 1 for value in values) for values, high in zip(replies, above, strict=True) if not high)
+    between = sum(
+        any(0 < value < 1 for value in values) for values, high in zip(replies, above, strict=True) if not high
+    )
     usual = sum(above) > between
     return [
         high or (usual and bool(values) and all(value in (0, 1) for value in values))
