@@ -59,7 +59,7 @@ class Fields:
 def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Return the files that paths and patterns name, each once; raises SabotageError where there is none."""
     found: list[str] = []
-    for path in map(os.fspath, paths):
+    for path in [os.fspath(path) for path in paths]:
         if not os.path.exists(path) and glob.has_magic(path):
             matching = sorted(glob.glob(path, recursive=True))
             if not matching:

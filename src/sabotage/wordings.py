@@ -76,7 +76,8 @@ def make_words(own: Mapping[str, float] | None = None) -> dict[str, float]:
 
     Raises SabotageError for a number outside [0, 1].
     """
-    levels, extra = dict(LEVELS), {}
+    levels = dict(LEVELS)
+    extra: dict[str, float] = {}
     for word, value in (own or {}).items():
         if not 0 <= value <= 1:
             raise SabotageError(f"words: {word!r} must stand for a number in [0, 1]: found {value:g}")
