@@ -9,7 +9,9 @@ LABELS = {
     "sad": ["sadness", "sorrow", "unhappy", "F", "悲伤", "traurig", "triste", "грусть", "悲しみ"],
     "surprise": ["surprised", "G"],
 }
-THINKING = "<think>\nShe laughs, so happy? No: the pitch falls, and the words are about a loss. Could be fear.\n</think>\n\n"
+THINKING = (
+    "<think>\nShe laughs, so happy? No: the pitch falls, and the words are about a loss. Could be fear.\n</think>\n\n"
+)
 
 # (reply, outcome, label, what else is expected: confidence, scores by label, assessment from 0 to 1, reason, rationale)
 CORPUS = [
@@ -59,7 +61,7 @@ CORPUS = [
     ("**F**", "mapped", "sad", {}),
     ("Ｂ", "mapped", "disgust", {}),
     ("Option C", "mapped", "fear", {}),
-    ("C) fear", "mapped", "fear", {}),
+    ("C) fear", "clean", "fear", {}),
     ("F. sad", "clean", "sad", {}),
     ("F: sadness", "mapped", "sad", {}),
     ("(F) Sad", "clean", "sad", {}),
@@ -203,7 +205,7 @@ CORPUS = [
     ("<reasoning>happy tone at first</reasoning><answer>sad</answer>", "clean", "sad", {}),
     ("<emotion>sad</emotion><confidence>0.8</confidence>", "clean", "sad", {"confidence": 0.8}),
     ("The clip is short.\n<answer> D </answer>", "repaired", "happy", {}),
-    ("[INST] classify [/INST] sad", "unusable", None, {"reason": "no label"}),
+    ("[INST] classify [/INST] sad", "repaired", "sad", {}),
     # ---- marked lines ----
     ("Answer: sad", "clean", "sad", {"reason": "answer line"}),
     ("Emotion: **Sad**", "clean", "sad", {}),
@@ -218,11 +220,11 @@ CORPUS = [
     ("Emotion: joy\nConfidence: Very confident", "mapped", "happy", {"confidence": 0.95}),
     ("Answer: happy\nWait, the voice breaks at the end.\nFinal answer: sad", "repaired", "sad", {}),
     ("Answer: happy\nAnswer: sad", "clean", "sad", {}),
-    ("Final answer: sad\nAnswer: see above", "repaired", "sad", {}),
+    ("Final answer: sad\nAnswer: see above", "clean", "sad", {}),
     ("I listened twice. The tone drops.\n\nAnswer: sad", "repaired", "sad", {"reason": "answer line in prose"}),
     ("Reasoning: she sounds happy but the words are dark.\nAnswer: sad", "clean", "sad", {}),
     ("Predicted emotion: Surprise (75%)", "clean", "surprise", {"confidence": 0.75}),
-    ("Primary emotion: sad\nSecondary emotion: fear", "clean", "sad", {}),
+    ("Primary emotion: sad\nSecondary emotion: fear", "clean", "sad", {"scores": {"sad": None, "fear": None}}),
     ("答案：悲伤", "mapped", "sad", {}),
     ("情绪：高兴\n置信度：８０％", "mapped", "happy", {"confidence": 0.8}),
     ("Antwort: traurig", "mapped", "sad", {}),

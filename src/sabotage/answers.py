@@ -1,44 +1,32 @@
-"""What stands at the place of an answer: a label, an option's letter, a list with confidences, or a way to say nothing."""
+"""What stands at the place of an answer: a label, an option's letter, a list with confidences, or a refusal."""
 
 import re
 from dataclasses import dataclass, replace
 
+from sabotage.refusals import no_answer_in
 from sabotage.vocabulary import Match, Vocabulary
-from sabotage.wordings import AMOUNT, Amount, amount_of_match, fold, read_amount
+from sabotage.wordings import AMOUNT, Amount, amount_of_match, read_amount
 
 REFUSED, UNUSABLE = "refused", "unusable"
-DONT_KNOW, NONE_OF_THEM, DECLINED, NO_INPUT = "does not know", "none of them", "declined", "had no input"
-# Whole answers that are none.
-NO_ANSWERS = {
-    **dict.fromkeys(
-        ["unknown", "unclear", "uncertain", "unsure", "not sure", "i am not sure", "i'm not sure", "i don't know", "i do not know", "don't know", "idk", "dunno", "no idea", "cannot determine", "can't determine", "cannot be determined", "can't tell", "cannot tell", "cannot say", "can't say", "undetermined", "indeterminate", "undecided", "ambiguous", "inconclusive", "insufficient information", "not enough information", "insufficient evidence", "insufficient data", "hard to say", "hard to tell", "unable to determine", "not determinable", "no clear answer", "unidentifiable", "not clear", "?", "??", "???", "不知道", "不确定", "无法判断", "わからない", "no sé", "je ne sais pas", "weiß nicht", "weiß ich nicht", "не знаю"],
-        DONT_KNOW,
-    ),
-    **dict.fromkeys(
-        ["none", "none of the above", "none of these", "none of them", "neither", "no label", "no answer", "not applicable", "n/a", "na", "null", "nil", "nan", "undefined", "empty", "not available", "missing", "-", "--", "n.a", "not listed"],
-        NONE_OF_THEM,
-    ),
-    **dict.fromkeys(
-        ["refuse", "refused", "i refuse", "declined", "i decline", "prefer not to say", "i'd rather not say", "no comment", "skip", "pass"],
-        DECLINED,
-    ),
-}
 BULLET = re.compile(
-    r"^\s{0,12}(?:\|\s{0,4})?(?:(?P<rank>(?:\(?#?\d{1,2}[.)\]|:]|#\d{1,2}\s|(?:rank|top|choice|candidate|guess|option|emotion|label|"
-    r"prediction|answer)[ _-]?\d{1,2}\s?[.):-]|(?:1st|2nd|3rd|[4-9]th|first|second|third|fourth|fifth)"
-    r"(?: (?:choice|guess|candidate|option|emotion|label))?\s?[.):-]))(?!\d)|[-*\u2022\u2023\u25aa\u25cf\u2013+](?=\s)|\|)\s{0,8}",
+    r"^\s{0,12}(?:\|\s{0,4})?(?:(?P<rank>(?:\(?#?\d{1,2}[.)\]|:]|#\d{1,2}\s|"
+    r"(?:rank|top|choice|candidate|guess|option|emotion|label|prediction|answer)[ _-]?\d{1,2}\s?[.):-]|"
+    r"(?:1st|2nd|3rd|[4-9]th|first|second|third|fourth|fifth)(?: (?:choice|guess|candidate|option|emotion|label))?"
+    r"\s?[.):-]))(?!\d)|[-*\u2022\u2023\u25aa\u25cf\u2013+](?=\s)|\|)\s{0,8}",
     re.IGNORECASE,
 )
+MARKS = r"[*_`\"']"
 OPTION = re.compile(
-    r"^[\s*_`\"'(\[]{0,6}(?:option |choice )?([A-Za-z0-9])[*_`\"']{0,3}(?:[).:\]][*_`\"']{0,3}|\s[-\u2013\u2014])\s*(.*)$",
-    re.I | re.S,
+    rf"^[\s*_`\"'(\[]{{0,6}}(?:option |choice )?([A-Za-z0-9]){MARKS}{{0,3}}"
+    rf"(?:[).:\]]{MARKS}{{0,3}}|\s[-\u2013\u2014])\s*(.*)$",
+    re.IGNORECASE | re.DOTALL,
 )
 ALONE = re.compile(r"^\W{0,8}(?:option |choice |answer )?([^\W_])\W{0,8}$", re.I)
 PIECES = re.compile(r"(?<!\d),|,(?!\d)|[;\u3001\n]|\s/\s|\s(?:and|or|&)\s|(?<=[^\W\d])/(?=[^\W\d])")
 RANKED = re.compile(r"\s*(?:>{1,2}|\u2192|->|=>)\s*")
 NOISE = re.compile(
-    r"\b(?:with|at|a|an|the|of|in|for|being|is|it|that|this|about|around|approximately|approx|roughly|my|level|i am|i'm|"
-    r"confidence|confident|confidently|certain|certainty|sure|score|probability|prob|chance|likelihood|likely|conf|p|"
+    r"\b(?:with|at|a|an|the|of|in|for|being|is|it|that|this|about|around|approximately|approx|roughly|my|level|i am|"
+    r"i'm|confidence|confident|confidently|certain|certainty|sure|score|probability|prob|chance|likelihood|likely|conf|p|"
     r"emotion|label|answer|class)\b|[=:()\[\]{}|*_`\"'~\u2248<>,]|(?<!\w)[-\u2013\u2014]+(?!\w)|\.+$",
     re.IGNORECASE,
 )
@@ -90,7 +78,7 @@ class Answer:
 
 def no_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
     """Return the answer of a text that says that it has none, None where it is something else or a label."""
-    reason = NO_ANSWERS.get(fold(text), NO_ANSWERS.get(text.strip().casefold()))
+    reason = no_answer_in(text)
     if reason is None or vocabulary.match(text, similar=False) is not None:
         return None
     return Answer(problem=(REFUSED, reason), form="answer alone")
@@ -160,12 +148,13 @@ def _read_pieces(pieces: list[str], is_ranked: bool, vocabulary: Vocabulary) -> 
     pieces = [piece for piece in pieces if piece.strip(" .*_")]
     if not 2 <= len(pieces) <= MOST_ITEMS:
         return None
-    bullets = [BULLET.match(piece) for piece in pieces]
-    is_ranked |= all(bullet is not None and bullet["rank"] for bullet in bullets)
     found = [read_item(piece, vocabulary) for piece in pieces]
     known = [candidate for candidate in found if candidate is not None]
     if len(known) < len(found):
         return None
+    bullets = [BULLET.match(piece) for piece in pieces]
+    is_ranked |= all(bullet is not None and bullet["rank"] for bullet in bullets)
+    is_ranked |= all(bullets) and all(candidate.confidence is None for candidate in known)
     return Answer(tuple(known), is_ranked, form="list")
 
 

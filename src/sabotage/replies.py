@@ -1,14 +1,14 @@
 """One reply of a language model as an answer: its candidates and how sure they are, or the reason why there is none."""
 
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sabotage.answers import REFUSED, UNUSABLE, Answer, Candidate, no_answer
-from sabotage.reply_json import read_json, read_value
+from sabotage.refusals import refusal_in
+from sabotage.reply_json import read_json
 from sabotage.reply_prose import read_prose
-from sabotage.reply_words import refusal_in
+from sabotage.reply_values import read_value
 from sabotage.vocabulary import Vocabulary
 from sabotage.wordings import Amount, rough
 
@@ -209,8 +209,3 @@ def _each_once(answer: Answer) -> tuple[Candidate, ...]:
             if before is None or surer:
                 best[one.match.label] = one
     return tuple(best.values())
-
-
-def tally(replies: list[Reply]) -> Counter[tuple[str, str]]:
-    """Count replies by outcome and reason."""
-    return Counter((reply.outcome, reply.reason) for reply in replies)

@@ -117,8 +117,8 @@ def agent_columns(
             table[rows[id]] = _voted(samples, len(vocabulary.classes))
         tally.samples = float(median(map(len, by_id.values())))
         notes.add(
-            f"{agent}: {tally.samples:g} replies to a typical example are samples: its scores are shares of their votes,"
-            f" its reliability the mean of their self-assessments"
+            f"{agent}: {tally.samples:g} replies to a typical example are samples: its scores are shares of their"
+            f" votes, its reliability the mean of their self-assessments"
         )
     else:
         for one, row in zip(heard, found, strict=True):
@@ -126,7 +126,8 @@ def agent_columns(
         n_ordered = sum(_is_order_alone(reply) for reply in replies)
         if n_ordered:
             notes.add(
-                f"{agent}: {n_ordered:,} lists have an order and no confidence: their scores are 1, 1/2, 1/3 ... by rank"
+                f"{agent}: {n_ordered:,} lists have an order and no confidence: their scores are 1, 1/2, 1/3 ... by"
+                f" rank"
             )
     has_scores = is_sampled or any(reply.is_list for reply in replies)
     return _arrays(agent, table, vocabulary, has_scores)
@@ -164,8 +165,8 @@ def _say_scales(
     high_values = [value for high, value in plain if high]
     if asked == "auto" and n_high >= FEW and max(high_values) <= LIKE_TENTHS:
         notes.warn(
-            f"{tally.agent}: confidences up to {max(high_values):g} are read as percent; if they are out of 10, have the"
-            f" replies say so (7/10)"
+            f"{tally.agent}: confidences up to {max(high_values):g} are read as percent; if they are out of 10, have"
+            f" the replies say so (7/10)"
         )
 
 

@@ -82,10 +82,8 @@ def read_records(path: str, fields: Fields) -> Iterator[Record]:
     """
     name = os.path.basename(path)
     stem, suffix = _parts(name)
-    if suffix in LINES or suffix == ".json":
-        entries = _json_entries(path, name, suffix == ".json")
-    else:
-        entries = _rows(path)
+    is_json = suffix in LINES or suffix == ".json"
+    entries = _json_entries(path, name, suffix == ".json") if is_json else _rows(path)
     for line, entry in entries:
         yield _record(entry, line, name, stem, fields)
 
@@ -227,7 +225,8 @@ def _reply(entry: Mapping[str, Any], given: str | None, where: str) -> Any:
     found = _named(entry, None, REPLY_FIELDS)
     if found is MISSING:
         raise SabotageError(
-            f"{where} has no reply ({listed(REPLY_FIELDS)}); its fields are {listed(entry)}: name one with --reply-field"
+            f"{where} has no reply ({listed(REPLY_FIELDS)}); its fields are {listed(entry)}: name one with"
+            f" --reply-field"
         )
     return _unwrapped(found)
 

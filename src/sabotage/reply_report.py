@@ -130,6 +130,11 @@ class Tally:
         )
 
 
+def _bare(spelling: str) -> str:
+    """Return a spelling without the marks around it: "(D)" and "**D**" are one."""
+    return encodable(spelling.strip(" .,:;!?()[]{}<>*_`#\"'\u201c\u201d\n")[:40] or spelling[:40])
+
+
 def shortened(reply: Any) -> str:
     """Return the beginning of a reply."""
     text = "" if reply is None else reply if isinstance(reply, str) else encodable(repr(reply))
@@ -156,8 +161,9 @@ def warn_of_dominance(tally: Tally, vocabulary: Vocabulary, truth: Sequence[floa
     (form, spelling), most = tally.how[label].most_common(1)[0]
     quoted = f"the letter {spelling!r}" if len(spelling) == 1 else repr(spelling)
     notes.warn(
-        f"{tally.agent}: {vocabulary.classes[label]!r} is {count:,} of {n_usable:,} usable answers ({share:.0%}{beside}):"
-        f" {quoted}, read as {form}, in {most:,} of {count:,}; look at its examples before it is believed"
+        f"{tally.agent}: {vocabulary.classes[label]!r} is {count:,} of {n_usable:,} usable answers"
+        f" ({share:.0%}{beside}): {quoted}, read as {form}, in {most:,} of {count:,}; look at its"
+        f" examples before it is believed"
     )
 
 

@@ -15,7 +15,9 @@ FEWEST_LETTERS = 3  # of a spelling that may be a misspelling
 LONGEST = 60
 # A prefix that turns the meaning round is no misspelling.
 TURNS = ("un", "in", "im", "il", "ir", "non", "non ", "dis", "ab", "a", "anti", "anti ", "no ", "not ", "mis", "less")
-EVERYDAY = frozenset(["no", "not", "yes", "none", "other", "neither", "both", "all", "any", "true", "false", "right", "left", "well"])
+EVERYDAY = frozenset(
+    ["no", "not", "yes", "none", "other", "neither", "both", "all", "any", "true", "false", "right", "left", "well"]
+)
 BREAKS = re.compile(
     r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|\b(?:but|however|though|although|yet|rather (?!than)|instead (?!of))"
 )

@@ -17,7 +17,8 @@ LIKE = {
     " definitely, very confident, extremely confident, highly confident, completely confident, fully confident,"
     " very sure, absolutely sure, excellent, very good, very reliable, highly reliable, strongly agree, very strong",
     "high": "quite high, fairly high, strong, confident, quite confident, fairly confident, pretty confident, sure,"
-    " quite sure, pretty sure, fairly sure, likely, very likely, probably, good, clear, reliable, agree, mostly reliable",
+    " quite sure, pretty sure, fairly sure, likely, very likely, probably, good, clear, reliable, agree,"
+    " mostly reliable",
     "medium": "moderate, moderately high, mid, average, middling, somewhat confident, moderately confident,"
     " reasonably confident, somewhat sure, fair, ok, okay, possible, possibly, neither agree nor disagree, neutral,"
     " mixed, partly reliable, somewhat reliable, acceptable, fifty fifty",
@@ -28,12 +29,14 @@ LIKE = {
     " completely unreliable, a guess, pure guess",
 }
 FILLER = re.compile(
-    r"^(?:i am|i'm|i feel|i would say|about|my|the|with|it is|overall|level of|confidence|certainty|reliability|is|of|:|=)\b\s*"
+    r"^(?:i am|i'm|i feel|i would say|about|my|the|with|it is|overall|level of|confidence|certainty|reliability|is|of)"
+    r"\b\s*"
     r"|\s*\b(?:confidence|certainty|reliability|quality|level|probability|likelihood|overall)$"
 )
 AMOUNT = re.compile(
     r"(?<![\w.,])(?P<number>[-+\u2212]?(?:\d{1,9}(?:[.,]\d{1,18})?|\.\d{1,18})(?:e[-+]?\d{1,3})?)"
-    r"(?:\s{0,3}(?P<percent>%|percent\b|per\s?cent\b|pct\b)|\s{0,3}(?:/|out of\b|of\b|von\b|sur\b)\s{0,3}(?P<of>\d{1,4}))?(?!\w)",
+    r"(?:\s{0,3}(?P<percent>%|percent\b|per\s?cent\b|pct\b)"
+    r"|\s{0,3}(?:/|out of\b|of\b|von\b|sur\b)\s{0,3}(?P<of>\d{1,4}))?(?!\w)",
     re.IGNORECASE,
 )
 MOST_LIKELY_LONGEST = 200  # characters: a longer text says more than how sure it is

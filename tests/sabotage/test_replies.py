@@ -24,9 +24,7 @@ PIECES = (
 def scored(reply):
     """Confidences by label, on the reply's own scale."""
     is_percent = any(value > 1 for value in reply.plain)
-    return {
-        VOCABULARY.classes[one.match.label]: confidence_of(one.confidence, is_percent) for one in reply.candidates
-    }
+    return {VOCABULARY.classes[one.match.label]: confidence_of(one.confidence, is_percent) for one in reply.candidates}
 
 
 def check(reply):
@@ -102,7 +100,9 @@ def test_no_json_raises_as_a_value_or_as_text(value):
     st.sampled_from(["{}", "```json\n{}\n```", "My reply is {} as asked", "<think>happy, or sad?</think>{}"]),
 )
 def test_a_map_of_confidences_comes_back_from_wherever_it_stands(percents, place):
-    reply = read_reply(place.replace("{}", json.dumps({name: f"{value}%" for name, value in percents.items()})), VOCABULARY)
+    reply = read_reply(
+        place.replace("{}", json.dumps({name: f"{value}%" for name, value in percents.items()})), VOCABULARY
+    )
     assert scored(reply) == {name: pytest.approx(value / 100) for name, value in percents.items()}
     best = max(percents.values())
     assert reply.label == min(VOCABULARY.classes.index(name) for name, value in percents.items() if value == best)
@@ -126,7 +126,9 @@ def test_of_a_very_long_reply_both_ends_are_read():
 
 def test_a_label_that_is_also_a_way_to_say_nothing_is_a_label():
     vocabulary = make_vocabulary(["yes", "no", "unclear"])
-    assert [read_reply(text, vocabulary).label for text in ("unclear", "Answer: Unclear", '{"label":"unclear"}')] == [2] * 3
+    assert [read_reply(text, vocabulary).label for text in ("unclear", "Answer: Unclear", '{"label":"unclear"}')] == [
+        2
+    ] * 3
     assert read_reply("No", vocabulary).label == 1
     assert read_reply("There is no doubt about it.", vocabulary).label is None
 

@@ -1,0 +1,96 @@
+"""The answer that sentences give: announced, in bold, first, last, or the only label that they name."""
+
+import re
+from dataclasses import replace
+
+from sabotage.answers import (
+    REFUSED,
+    UNUSABLE,
+    Answer,
+    Candidate,
+    first_mention,
+    loosened,
+    no_answer,
+    read_answer,
+    read_item,
+    read_option,
+)
+from sabotage.refusals import refusal_in
+from sabotage.reply_words import VERDICT
+from sabotage.vocabulary import Vocabulary
+from sabotage.wordings import fold, read_amount
+
+BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*|__([^_\n]{1,80})__")
+SENTENCES = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\u3002|\n+")
+LEADING = re.compile(r"^(.{1,60}?)(?:[.!;:\n\u3002]|\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)", re.S)
+
+
+def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
+    """Return the answer of a text that begins with it: "Sad. The voice is low"."""
+    option = read_option(text, vocabulary)
+    if option is not None:
+        return loosened(option, "answer first")
+    first = LEADING.match(text[:200])
+    if first is None:
+        return None
+    declined = no_answer(first[1], vocabulary)
+    if declined is not None:
+        return declined
+    item = read_item(first[1], vocabulary) if len(fold(first[1])) > 1 else None
+    if item is None or item.match is None:
+        return None
+    if text[first.end() - 1] == ",":
+        others = {mention.label for mention in vocabulary.mentions(text[:400]) if not mention.is_negated}
+        if others - {item.match.label}:
+            return None
+    if item.confidence is None:
+        rest = re.match(r"\s{0,4}\(?([^()\n]{1,40})\)", text[first.end() - 1 : first.end() + 60])
+        if rest is not None:
+            item = replace(item, confidence=read_amount(rest[1], vocabulary.words))
+    return Answer((item,), form="answer first", is_mended=True)
+
+
+def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
+    """Return the answer that sentences give: a verdict, the only thing in bold, first, last, or the only mention."""
+    verdict = _verdict(text, vocabulary)
+    if verdict is not None:
+        return verdict
+    bold = [read_answer((one[1] or one[2]).strip(" :."), vocabulary) for one in list(BOLD.finditer(text))[:50]]
+    strong = [one for one in bold if one is not None and len(one.candidates) == 1 and one.candidates[0].match]
+    if len({one.candidates[0].match for one in strong}) == 1:
+        return loosened(strong[-1], "in bold")
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    last = read_answer(lines[-1], vocabulary) if len(lines) > 1 else None
+    if last is not None and len(last.candidates) == 1:
+        return loosened(last, "last line")
+    first = leading(text, vocabulary)
+    if first is not None and (first.problem is None or len(lines) == 1):
+        return first
+    reason = refusal_in(text)
+    if reason is not None:
+        return Answer(problem=(REFUSED, reason), form="prose")
+    mention = first_mention(text, vocabulary)
+    if mention is None:
+        return Answer(problem=(UNUSABLE, "no label"), form="prose")
+    if mention.candidates:
+        return mention
+    sentences = [part for part in SENTENCES.split(text) if part and part.strip()]
+    ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 else None
+    return loosened(ending, "last sentence") if ending is not None and ending.candidates else mention
+
+
+def _verdict(text: str, vocabulary: Vocabulary) -> Answer | None:
+    """Return what the last phrase says that announces an answer and has one."""
+    for phrase in reversed(list(VERDICT.finditer(text.replace("\u2019", "'")))[-12:]):
+        rest = re.split(r"(?<=[a-zA-Z])[.!?](?:\s|$)|\n", text[phrase.end() : phrase.end() + 240].lstrip(" :*_\n"))[0]
+        letter = re.match(r"[\s*_`\"'(\[]{0,6}(?:option )?([A-Z0-9])[*_`\"')\].:,]{0,6}(?:\s|$)", rest + " ")
+        if letter is not None and letter[1] in vocabulary.options and letter[0].strip() != "I":
+            bare = letter[0].strip() == letter[1] and rest.strip() != letter[1]
+            if not bare or rest.strip(" .*_") == letter[1]:
+                return loosened(Answer((Candidate(letter[1], vocabulary.match(letter[1])),)), "verdict in prose")
+        found = read_answer(rest.strip(" .*_:"), vocabulary) or first_mention(rest, vocabulary)
+        if found is not None and found.candidates and found.candidates[0].match is not None:
+            several = len({one.match for one in found.candidates}) > 1
+            if not several or found.candidates[0].confidence is not None:
+                return loosened(found, "verdict in prose")
+    return None
