@@ -89,12 +89,12 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
     text = text.strip()
     if not text or len(text) > 40 * LONGEST_ITEM:
         return None
-    declined = no_answer(text, vocabulary)
-    if declined is not None:
-        return declined
     match = vocabulary.match(text, similar=False)
     if match is not None:
         return Answer((Candidate(text, match),), form="answer alone")
+    declined = no_answer(text, vocabulary)
+    if declined is not None:
+        return declined
     option = read_option(text, vocabulary)
     if option is not None:
         return option

@@ -19,7 +19,8 @@ NO_ANSWERS = (
         "idk;dunno;no idea;cannot determine;can't determine;cannot be determined;can't tell;cannot tell;cannot say;"
         "can't say;undetermined;indeterminate;undecided;ambiguous;inconclusive;insufficient information;"
         "not enough information;insufficient evidence;insufficient data;hard to say;hard to tell;unable to determine;"
-        "not determinable;no clear answer;unidentifiable;not clear;?;??;???;不知道;不确定;无法判断;わからない;no sé;je ne sais pas;"
+        "not determinable;no clear answer;unidentifiable;not clear;?;??;???;"
+        "不知道;不确定;无法判断;わからない;no sé;je ne sais pas;"
         "weiß nicht;weiß ich nicht;не знаю",
     )
     | _phrases(

@@ -137,7 +137,7 @@ def _read_pair(values: list[Any], vocabulary: Vocabulary, foreign: bool = False)
 
 def _pairs(value: dict[str, Any]) -> Pairs:
     pairs = value.pairs if isinstance(value, Object) else list(value.items())
-    return [(plain_key(normal_key(str(key))), one) for key, one in pairs[:2000]]
+    return [(plain_key(normal_key(str(key)[:80])), one) for key, one in pairs[:2000]]
 
 
 def _read_object(value: dict[str, Any], vocabulary: Vocabulary, depth: int) -> Answer | None:
@@ -151,6 +151,8 @@ def _read_object(value: dict[str, Any], vocabulary: Vocabulary, depth: int) -> A
         return Answer(problem=(REFUSED, DECLINED)) if refusals else None
     if confidence is not None and len(answer.candidates) == 1 and answer.candidates[0].confidence is None:
         answer = replace(answer, candidates=(replace(answer.candidates[0], confidence=confidence),))
+    if assessment is None and not texts and not n_unread and not n_odd:
+        return answer
     return replace(
         answer,
         assessment=assessment or answer.assessment,
@@ -238,7 +240,7 @@ def _read_map(value: dict[str, Any], vocabulary: Vocabulary) -> Answer | None:
             if one and match is not None:
                 chosen.append(Candidate(key, match))
             continue
-        normal = normal_key(key)
+        normal = normal_key(key[:80])
         amount = read_amount(one, vocabulary.words)
         if normal in CONFIDENCE_KEYS | ASSESSMENT_KEYS | RATIONALE_KEYS or (amount is None and one is not None):
             continue

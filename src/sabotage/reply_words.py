@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 
 def _keys(text: str) -> frozenset[str]:
@@ -79,6 +80,7 @@ VERDICT = re.compile(
 )
 
 
+@lru_cache(4096)  # keys repeat from reply to reply
 def normal_key(key: str) -> str:
     """Return a key as the sets above have them: "Final Answer" and finalAnswer as final_answer."""
     key = unicodedata.normalize("NFKC", key[:80])
@@ -86,6 +88,7 @@ def normal_key(key: str) -> str:
     return re.sub(r"[\W_]+", "_", key.casefold()).strip("_")
 
 
+@lru_cache(4096)
 def plain_key(key: str) -> str:
     """Return a normal key without the adjectives that change nothing: label for predicted_label."""
     if any(key in keys for keys in KINDS.values()):

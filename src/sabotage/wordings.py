@@ -141,7 +141,7 @@ def _read_word(text: str, words: Mapping[str, float]) -> Amount | None:
         while True:
             if word in words:
                 return Amount(words[word], "word")
-            shorter = FILLER.sub("", word, count=1).strip()
+            shorter = fold(FILLER.sub("", word, count=1))
             if shorter == word or not shorter:
                 break
             word = shorter
