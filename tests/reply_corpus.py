@@ -299,6 +299,12 @@ CORPUS = [
     ("As an AI language model I have no feelings, but my best guess is sad.", "repaired", "sad", {}),
     ("I'm sorry, I can't be certain, but I would say fear.", "repaired", "fear", {}),
     ("La réponse : triste", "repaired", "sad", {}),
+    ("I am 80% sure that she is sad.", "repaired", "sad", {"confidence": 0.8}),
+    ("The speaker is afraid; my confidence in this is about 7/10.", "repaired", "fear", {"confidence": 0.7}),
+    ("80% of the clip is silent, but he sounds sad.", "repaired", "sad", {"confidence": None}),
+    ("Sad. Angry. Happy.", "unusable", None, {"reason": "several labels"}),
+    ("Sad (not angry)", "repaired", "sad", {}),
+    ("Not sad.", "unusable", None, {"reason": "no label"}),
     # ---- refusals and not knowing ----
     ("I don't know", "refused", None, {"reason": "does not know"}),
     ("I don’t know.", "refused", None, {"reason": "does not know"}),

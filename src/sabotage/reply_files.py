@@ -13,6 +13,7 @@ from sabotage.errors import SabotageError, listed
 from sabotage.sources import NOT_UTF8, open_source
 
 ID_FIELDS = ("id", "example_id", "sample_id", "utterance_id", "custom_id")
+OWN_ID = ("custom_id",)  # batch services put a number of their own into `id`
 AGENT_FIELDS = ("agent", "modality")
 REPLY_FIELDS = ("reply", "response", "output", "completion", "content", "text", "answer", "raw")
 SAMPLE_FIELD = "sample"
@@ -153,11 +154,11 @@ def _record(entry: Any, line: int, name: str, stem: str, fields: Fields) -> Reco
     where = Record("", "", None, None, name, line).place
     if not isinstance(entry, Mapping):
         raise SabotageError(f"{where} must be an object with an id and a reply: found {type(entry).__name__}")
-    id = _named(entry, fields.id, ID_FIELDS)
+    id = _named(entry, fields.id, OWN_ID if OWN_ID[0] in entry else ID_FIELDS, "id", where)
     if id is MISSING or id is None or id == "" or isinstance(id, dict | list | bool):
         what = f"no field {fields.id!r}" if fields.id is not None else f"no id ({listed(ID_FIELDS)})"
         raise SabotageError(f"{where} has {what}; its fields are {listed(entry)}: name one with --id-field")
-    agent = _named(entry, fields.agent, AGENT_FIELDS)
+    agent = _named(entry, fields.agent, AGENT_FIELDS, "agent", where)
     if agent is MISSING or agent is None:
         if fields.agent is not None:
             raise SabotageError(f"{where} has no field {fields.agent!r} with the agent; its fields are {listed(entry)}")
@@ -189,10 +190,17 @@ def _checked(agent: str, where: str) -> str:
     return agent
 
 
-def _named(entry: Mapping[str, Any], given: str | None, names: Sequence[str]) -> Any:
+def _named(entry: Mapping[str, Any], given: str | None, names: Sequence[str], what: str, where: str) -> Any:
+    """Return what stands at a path, or in the field that goes by a known name; MISSING where there is none."""
     if given is not None:
         return _at(entry, given)
-    return next((entry[name] for name in names if name in entry), MISSING)
+    found = [name for name in names if name in entry]
+    full = [name for name in found if entry[name] is not None]
+    if len(full) > 1:
+        raise SabotageError(
+            f"{where}: {' and '.join(full)} could each be the {what}: say which with --{what}-field {full[0]}"
+        )
+    return entry[(full or found)[0]] if found else MISSING
 
 
 def _at(entry: Any, path: str) -> Any:
@@ -222,7 +230,7 @@ def _reply(entry: Mapping[str, Any], given: str | None, where: str) -> Any:
         found = _at(entry, path)
         if found is not MISSING:
             return _unwrapped(found)
-    found = _named(entry, None, REPLY_FIELDS)
+    found = _named(entry, None, REPLY_FIELDS, "reply", where)
     if found is MISSING:
         raise SabotageError(
             f"{where} has no reply ({listed(REPLY_FIELDS)}); its fields are {listed(entry)}: name one with"

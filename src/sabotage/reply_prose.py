@@ -20,7 +20,7 @@ from sabotage.answers import (
     read_item,
 )
 from sabotage.refusals import refusal_in
-from sabotage.reply_sentences import BOLD, in_sentences, leading
+from sabotage.reply_sentences import BOLD, in_sentences, leading, stated_confidence
 from sabotage.reply_words import (
     STRONG,
     kind_of_key,
@@ -72,6 +72,7 @@ def read_prose(text: str, vocabulary: Vocabulary) -> Answer:
         answer = in_sentences(prose, vocabulary)
         if answer.candidates:
             answer = replace(answer, rationale=text)
+            marks.confidence = marks.confidence or stated_confidence(prose)
     if marks.confidence is not None and len(answer.candidates) == 1 and answer.candidates[0].confidence is None:
         answer = replace(answer, candidates=(replace(answer.candidates[0], confidence=marks.confidence),))
     return replace(

@@ -18,11 +18,14 @@ from sabotage.answers import (
 from sabotage.refusals import refusal_in
 from sabotage.reply_words import VERDICT
 from sabotage.vocabulary import Vocabulary
-from sabotage.wordings import fold, read_amount
+from sabotage.wordings import AMOUNT, Amount, amount_of_match, fold, read_amount
 
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*|__([^_\n]{1,80})__")
 SENTENCES = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\u3002|\n+")
 LEADING = re.compile(r"^(.{1,60}?)(?:[.!;:\n\u3002]|\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)", re.S)
+SURE_AFTER = re.compile(r"[\s)]{0,3}(?:confiden|sure|certain|probab|chance|likel)", re.IGNORECASE)
+SURE_BEFORE = re.compile(r"(?:confidence|certainty|probability|likelihood)(?: \w+){0,4}[:=\s(]{0,4}$", re.IGNORECASE)
+MOST_SEARCHED = 20_000  # characters
 
 
 def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
@@ -39,6 +42,10 @@ def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
     item = read_item(first[1], vocabulary) if len(fold(first[1])) > 1 else None
     if item is None or item.match is None:
         return None
+    second = LEADING.match(text[first.end() :][:200].lstrip(" *_)"))
+    other = None if second is None else vocabulary.match(second[1].strip(" *_"), similar=False, short=False)
+    if other is not None and other.label != item.match.label:
+        return Answer(problem=(UNUSABLE, "several labels"), form="prose")
     if text[first.end() - 1] == ",":
         others = {mention.label for mention in vocabulary.mentions(text[:400]) if not mention.is_negated}
         if others - {item.match.label}:
@@ -77,6 +84,17 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
     sentences = [part for part in SENTENCES.split(text) if part and part.strip()]
     ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 else None
     return loosened(ending, "last sentence") if ending is not None and ending.candidates else mention
+
+
+def stated_confidence(text: str) -> Amount | None:
+    """Return the only degree with a scale that prose ties to being sure: "I am 80 % certain"."""
+    found = [
+        one
+        for one in list(AMOUNT.finditer(text[:MOST_SEARCHED]))[:50]
+        if (one["percent"] or one["of"])
+        and (SURE_AFTER.match(text, one.end()) or SURE_BEFORE.search(text[max(0, one.start() - 40) : one.start()]))
+    ]
+    return amount_of_match(found[0]) if len(found) == 1 else None
 
 
 def _verdict(text: str, vocabulary: Vocabulary) -> Answer | None:

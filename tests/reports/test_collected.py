@@ -11,12 +11,22 @@ from sabotage.reports.collected import MEANINGS, print_collected, print_files
 from sabotage import collect
 from sabotage.replies import OUTCOMES
 
-HOSTILE = ("<script>alert(1)</script> sad", "[bold]sad[/bold]", "\x1b[31msad", "a|b\n# sad", "[x](javascript:y) sad", "`sad", "![](x) &lt; sad")
+HOSTILE = (
+    "<script>alert(1)</script> sad",
+    "[bold]sad[/bold]",
+    "\x1b[31msad",
+    "a|b\n# sad",
+    "[x](javascript:y) sad",
+    "`sad",
+    "![](x) &lt; sad",
+)
 
 
 def collected(folder, texts, agent="voice"):
     path = folder / "replies.jsonl"
-    path.write_text("".join(json.dumps({"id": k, "agent": agent, "reply": text}) + "\n" for k, text in enumerate(texts)))
+    path.write_text(
+        "".join(json.dumps({"id": k, "agent": agent, "reply": text}) + "\n" for k, text in enumerate(texts))
+    )
     return collect(path, LABELS)
 
 

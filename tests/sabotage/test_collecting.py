@@ -31,7 +31,9 @@ def replies(folder, texts, name="voice.jsonl", **more):
 
 
 def truth(folder, labels, **more):
-    pd.DataFrame({"id": [f"i{k}" for k in range(len(labels))], "y": labels, **more}).to_csv(folder / "truth.csv", index=False)
+    pd.DataFrame({"id": [f"i{k}" for k in range(len(labels))], "y": labels, **more}).to_csv(
+        folder / "truth.csv", index=False
+    )
     return folder / "truth.csv"
 
 
@@ -102,7 +104,7 @@ def test_outcomes_sum_to_the_replies_and_examples_are_the_first_ten(tmp_path):
         {"sample_id": "x", "agent": " voice ", "raw": "sad"},
         {"id": "x", "agent": "voice", "reply": {"label": "sad"}},
         {"id": "x", "agent": "voice", "content": [{"type": "text", "text": "sad"}]},
-        {"custom_id": "x", "agent": "voice", "error": None,
+        {"id": "batch_1", "custom_id": "x", "agent": "voice", "error": None,
          "response": {"status_code": 200, "body": {"choices": [{"message": {"role": "assistant", "content": "sad"}}]}}},
         {"custom_id": "x", "agent": "voice",
          "result": {"type": "succeeded", "message": {"role": "assistant", "content": [{"type": "text", "text": "sad"}]}}},
@@ -179,7 +181,9 @@ def test_samples_become_shares_of_votes(tmp_path):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(st.sampled_from(["anger", "joy", "sad", "?"]), min_size=2, max_size=5), min_size=1, max_size=6))
+@given(
+    st.lists(st.lists(st.sampled_from(["anger", "joy", "sad", "?"]), min_size=2, max_size=5), min_size=1, max_size=6)
+)
 def test_votes_against_counting(tmp_path, votes):
     records = [{"id": k, "sample": s, "reply": text} for k, own in enumerate(votes) for s, text in enumerate(own)]
     found = collect(write(tmp_path / "voice.jsonl", records), LABELS).table.to_pylist()
@@ -193,12 +197,17 @@ def test_votes_against_counting(tmp_path, votes):
 def test_few_repeats_without_a_field_sample_are_a_mistake(tmp_path):
     records = [{"id": k, "reply": ("sad", "joy")[k % 2]} for k in range(20)]
     path = write(tmp_path / "voice.jsonl", [*records, {"id": 3, "reply": "joy"}])
-    with pytest.raises(SabotageError, match=r"voice has two replies to id '3', in line 4 of voice.jsonl and line 21 of voice.jsonl: tell"):
+    with pytest.raises(
+        SabotageError,
+        match=r"voice has two replies to id '3', in line 4 of voice.jsonl and line 21 of voice.jsonl: tell",
+    ):
         collect(path, LABELS)
     path = write(tmp_path / "voice.jsonl", [*records, *records[:2]])
     assert collect(path, LABELS).report["voice"].samples == 1
     path = write(tmp_path / "voice.jsonl", [{"id": 3, "sample": 1, "reply": "sad"}] * 2)
-    with pytest.raises(SabotageError, match=r"two replies to sample '1' of id '3', in line 1 of voice.jsonl and line 2"):
+    with pytest.raises(
+        SabotageError, match=r"two replies to sample '1' of id '3', in line 1 of voice.jsonl and line 2"
+    ):
         collect(path, LABELS)
 
 
@@ -217,7 +226,10 @@ def test_scales_are_those_of_the_agent(tmp_path):
     assert column(found, "voice_confidence") == [None]
     assert found.report["voice"].counts == {"confidences out of range": 1}
     texts = ['{"label":"sad","reliability":4}', '{"label":"sad","reliability":9}']
-    assert column(collect(replies(tmp_path, texts), LABELS), "voice_reliability") == [pytest.approx(3 / 9), pytest.approx(8 / 9)]
+    assert column(collect(replies(tmp_path, texts), LABELS), "voice_reliability") == [
+        pytest.approx(3 / 9),
+        pytest.approx(8 / 9),
+    ]
     found = collect(replies(tmp_path, texts), LABELS, assessment_scale="5")
     assert column(found, "voice_reliability") == [0.75, None]
     assert found.report["voice"].counts == {"self-assessments out of range": 1}
@@ -244,10 +256,14 @@ def test_an_answer_that_takes_all_is_suspicious_and_how_it_was_read_is_said(tmp_
 
 def test_replies_and_truth_that_do_not_meet(tmp_path):
     table = truth(tmp_path, ["sad", "joy", "anger"])
-    with pytest.raises(SabotageError, match=r"no reply is to an id of truth.csv: replies have ids such as '7', truth.csv such as 'i0'"):
+    with pytest.raises(
+        SabotageError, match=r"no reply is to an id of truth.csv: replies have ids such as '7', truth.csv such as 'i0'"
+    ):
         collect(write(tmp_path / "v.jsonl", [{"id": 7, "reply": "sad"}]), LABELS, table)
     records = [{"id": "i2", "reply": "sad"}, {"id": "i9", "reply": "joy"}, {"id": "i0", "reply": "joy"}]
-    with pytest.warns(SabotageWarning, match=r"1 replies to 1 ids that truth.csv does not have are dropped \('i9' for one\)"):
+    with pytest.warns(
+        SabotageWarning, match=r"1 replies to 1 ids that truth.csv does not have are dropped \('i9' for one\)"
+    ):
         found = collect(write(tmp_path / "v.jsonl", records), LABELS, table)
     assert column(found, "id") == ["i0", "i2"]  # in the order of the truth
     assert column(found, "v_label") == ["joy", "sad"]
@@ -267,6 +283,10 @@ def test_replies_and_truth_that_do_not_meet(tmp_path):
         (['{"id": 1, "reply": "sad", "agent": "fused"}'], "an agent cannot be called 'fused'"),
         (['{"id": 1, "reply": "sad", "agent": "a"}', '{"id": 1, "reply": "sad", "agent": "a "}'], "'a' and 'a ' differ in spaces only"),
         (['{"id": null, "reply": "sad"}'], "has no id"),
+        (['{"id": 1, "text": "Oh no!", "answer": "sad"}'],
+         "line 1 of v.jsonl: text and answer could each be the reply: say which with --reply-field text"),
+        (['{"id": 1, "reply": "sad", "agent": "x", "modality": "y"}'], "agent and modality could each be the agent"),
+        (['{"id": 1, "utterance_id": 2, "reply": "sad"}'], "id and utterance_id could each be the id"),
         ([], "v.jsonl hold no reply"),
     ],
 )  # fmt: skip
@@ -280,7 +300,7 @@ def test_other_refusals(tmp_path):
     path = replies(tmp_path, ["sad", "joy"])
     with pytest.raises(SabotageError, match=r"y: found 'angr' \(did you mean anger\?\) in row 1 of truth.csv"):
         collect(path, LABELS, truth(tmp_path, ["sad", "angr"]))
-    with pytest.raises(SabotageError, match="voice would have the column voice_label, which truth.csv has too"):
+    with pytest.raises(SabotageError, match=r"voice would have the column voice_label, which truth\.csv has too"):
         collect(path, LABELS, truth(tmp_path, ["sad", "joy"], voice_label=["x", "y"]))
     with pytest.raises(SabotageError, match="the DataFrame has no column of the truth: give --truth-column"):
         collect(path, LABELS, pd.DataFrame({"id": ["i0"], "gold": ["sad"]}))
@@ -288,9 +308,9 @@ def test_other_refusals(tmp_path):
         collect(path, LABELS, pa.table({"id": ["i0", "i0"], "y": ["sad", "joy"]}))
     with pytest.raises(SabotageError, match="no file matches"):
         collect(str(tmp_path / "no*.jsonl"), LABELS)
-    with pytest.raises(SabotageError, match="nothing.jsonl cannot be read"):
+    with pytest.raises(SabotageError, match=r"nothing\.jsonl cannot be read"):
         collect(tmp_path / "nothing.jsonl", LABELS)
-    with pytest.raises(SabotageError, match="line 1 of voice.jsonl has no field 'who' with the agent"):
+    with pytest.raises(SabotageError, match=r"line 1 of voice\.jsonl has no field 'who' with the agent"):
         collect(path, LABELS, agent_field="who")
     (tmp_path / "bytes.jsonl").write_bytes(b'{"id": 1, "reply": "caf\xe9"}\n')
     with pytest.raises(SabotageError, match=r"line 1 of bytes.jsonl is not UTF-8"):
@@ -298,7 +318,9 @@ def test_other_refusals(tmp_path):
 
 
 def test_halves_of_surrogate_pairs_are_written_as_question_marks(tmp_path):
-    (tmp_path / "v.jsonl").write_text('{"id":"a\\ud800","reply":"{\\"label\\":\\"sad\\",\\"why\\":\\"\\\\ud83d\\"} \\udc00"}\n')
+    (tmp_path / "v.jsonl").write_text(
+        '{"id":"a\\ud800","reply":"{\\"label\\":\\"sad\\",\\"why\\":\\"\\\\ud83d\\"} \\udc00"}\n'
+    )
     found = collect(tmp_path / "v.jsonl", LABELS)
     found.to_parquet(tmp_path / "p.parquet")
     assert pq.read_table(tmp_path / "p.parquet")["id"].to_pylist() == ["a?"]

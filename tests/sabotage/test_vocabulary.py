@@ -36,7 +36,9 @@ def levenshtein(first, second):
 )  # fmt: skip
 def test_how_a_spelling_is_matched(text, label, how):
     match = VOCABULARY.match(text)
-    assert (None, None) == (label, how) if match is None else (VOCABULARY.classes[match.label], match.how) == (label, how)
+    assert (
+        (label, how) == (None, None) if match is None else (VOCABULARY.classes[match.label], match.how) == (label, how)
+    )
 
 
 def test_an_exact_label_goes_before_one_that_differs_in_case():
@@ -56,7 +58,11 @@ def test_a_spelling_as_close_to_two_labels_is_neither():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(["happy", "happiness", "joyful mood", "anger", "angry"]), st.text("abghjnpry ", max_size=3), st.integers(0, 9))
+@given(
+    st.sampled_from(["happy", "happiness", "joyful mood", "anger", "angry"]),
+    st.text("abghjnpry ", max_size=3),
+    st.integers(0, 9),
+)
 def test_likeness_is_that_of_the_edit_distance(word, extra, at):
     text = fold(word[:at] + extra + word[at:])
     known = [fold(one) for label, others in LABELS.items() for one in (label, *(others or [])) if len(fold(one)) >= 3]
@@ -128,7 +134,7 @@ def test_what_a_labels_file_may_not_be(tmp_path, text, message):
 
 
 def test_other_refusals(tmp_path):
-    with pytest.raises(SabotageError, match="none.yaml cannot be read"):
+    with pytest.raises(SabotageError, match=r"none\.yaml cannot be read"):
         make_vocabulary(tmp_path / "none.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"- caf\xe9\n- b\n")
     with pytest.raises(SabotageError, match=r"latin\.yaml is not UTF-8"):

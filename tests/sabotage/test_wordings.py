@@ -100,7 +100,12 @@ def test_unknown_scales_are_refused():
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(max_size=60) | st.floats() | st.integers() | st.from_regex(r"[-+]?\d{1,9}([.,]\d{1,4})?( ?%|/\d{1,3})?", fullmatch=True))
+@given(
+    st.text(max_size=60)
+    | st.floats()
+    | st.integers()
+    | st.from_regex(r"[-+]?\d{1,9}([.,]\d{1,4})?( ?%|/\d{1,3})?", fullmatch=True)
+)
 def test_whatever_is_read_lies_between_0_and_1_or_is_null(value):
     amount = read_amount(value, WORDS)
     for found in (
