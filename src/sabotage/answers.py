@@ -21,6 +21,9 @@ OPTION = re.compile(
     rf"(?:[).:\]]{MARKS}{{0,3}}|\s[-\u2013\u2014])\s*(.*)$",
     re.IGNORECASE | re.DOTALL,
 )
+ECHO = re.compile(r"(?:^|\n)\s{0,8}[\"'(*]{0,3}[B-Zb-z2-9][).:]")  # of the options of the question
+NUMBERS = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.)]\s+")  # of a list on one line
+PAIRS = re.compile(r"(?<=[\d%])\s+(?=[^\W\d])")
 ALONE = re.compile(r"^\W{0,8}(?:option |choice |answer )?([^\W_])\W{0,8}$", re.I)
 PIECES = re.compile(r"(?<!\d),|,(?!\d)|[;\u3001\n]|\s/\s|\s(?:and|or|&)\s|(?<=[^\W\d])/(?=[^\W\d])")
 RANKED = re.compile(r"\s*(?:>{1,2}|\u2192|->|=>)\s*")
@@ -98,9 +101,13 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
     option = read_option(text, vocabulary)
     if option is not None:
         return option
-    for cut in (RANKED, PIECES):
-        answer = _read_pieces(cut.split(text, MOST_ITEMS), cut is RANKED, vocabulary)
+    if NUMBERS.findall(text)[:2] == ["1", "2"]:
+        answer = _read_pieces(NUMBERS.sub("\n", text).split("\n"), True, vocabulary)
         if answer is not None:
+            return answer
+    for cut in (RANKED, PIECES, PAIRS):
+        answer = _read_pieces(cut.split(text, MOST_ITEMS), cut is RANKED, vocabulary)
+        if answer is not None and (cut is not PAIRS or all(one.confidence for one in answer.candidates)):
             return answer
     candidate = read_item(text, vocabulary)
     if candidate is not None:
@@ -117,7 +124,7 @@ def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
         match = vocabulary.match(alone[1])
         return None if match is None else Answer((Candidate(alone[1], match),), form="option letter")
     option = OPTION.match(text)
-    if option is None:
+    if option is None or ECHO.search(option[2]):
         return None
     letter = vocabulary.match(option[1]) if option[1] in vocabulary.options else None
     rest = option[2].strip()
@@ -197,13 +204,20 @@ def read_item(text: str, vocabulary: Vocabulary, foreign: bool = False) -> Candi
 def _beside(text: str, found: re.Match[str], vocabulary: Vocabulary, foreign: bool) -> Candidate | None:
     """Return the label that stands before or after a number."""
     amount = amount_of_match(found)
+    if amount is None or (amount.kind == "plain" and re.match(r"[.)]\s{0,4}[^\W\d]", text[found.end() :])):
+        return None  # the number of a place in a list
+    letter = text[: found.start()].strip(" :=-()[]*|")
+    if letter in vocabulary.options:
+        return Candidate(letter, vocabulary.match(letter), amount)
     before = _bare(text[: found.start()])
     after = _bare(text[found.end() :])
-    for name in (before, after, f"{before} {after}"):
-        match = vocabulary.match(name, short=False) if name else None
-        if match is not None and (name != before or not after or _is_aside(text[found.end() :])):
+    names = [before] if before and (not after or _is_aside(text[found.end() :])) else []
+    names += [after] if after and not before else [f"{before} {after}"]
+    for name in names:
+        match = vocabulary.match(name, short=False)
+        if match is not None:
             return Candidate(name, match, amount)
-        if match is None and name and name.strip() in vocabulary.options:
+        if name.strip() in vocabulary.options:
             return Candidate(name, vocabulary.match(name.strip()), amount)
     name = before or after
     if foreign and name and len(name.split()) <= 3:

@@ -132,7 +132,11 @@ def _take_line(marks: _Marks, line: str, vocabulary: Vocabulary) -> bool:
     if item is not None and item.confidence is not None:
         marks.items.append(item)
         return True
-    return False
+    several = read_answer(rest, vocabulary) if len(rest) <= 300 else None
+    if several is None or len(several.candidates) < 2 or not all(one.confidence for one in several.candidates):
+        return False
+    marks.items += several.candidates
+    return True
 
 
 def _listed(text: str, vocabulary: Vocabulary) -> Candidate | None:

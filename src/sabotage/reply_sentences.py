@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from sabotage.answers import (
+    ECHO,
     REFUSED,
     UNUSABLE,
     Answer,
@@ -30,9 +31,11 @@ MOST_SEARCHED = 20_000  # characters
 
 def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
     """Return the answer of a text that begins with it: "Sad. The voice is low"."""
-    option = read_option(text, vocabulary)
-    if option is not None:
-        return loosened(option, "answer first")
+    line, more, _ = text.partition("\n")
+    for part in (text, line) if more else (text,):
+        option = read_option(part, vocabulary)
+        if option is not None and not ECHO.search(text[len(line) :]):
+            return loosened(option, "answer first")
     first = LEADING.match(text[:200])
     if first is None:
         return None
@@ -68,7 +71,8 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
         return loosened(strong[-1], "in bold")
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     last = read_answer(lines[-1], vocabulary) if len(lines) > 1 else None
-    if last is not None and len(last.candidates) == 1:
+    above = read_answer(lines[-2], vocabulary) if last is not None and len(lines) > 1 else None
+    if last is not None and len(last.candidates) == 1 and not (above and above.candidates):
         return loosened(last, "last line")
     first = leading(text, vocabulary)
     if first is not None and (first.problem is None or len(lines) == 1):
@@ -104,7 +108,8 @@ def _verdict(text: str, vocabulary: Vocabulary) -> Answer | None:
         letter = re.match(r"[\s*_`\"'(\[]{0,6}(?:option )?([A-Z0-9])[*_`\"')\].:,]{0,6}(?:\s|$)", rest + " ")
         if letter is not None and letter[1] in vocabulary.options and letter[0].strip() != "I":
             bare = letter[0].strip() == letter[1] and rest.strip() != letter[1]
-            if not bare or rest.strip(" .*_") == letter[1]:
+            because = re.match(r"(?:because|since|as|due|given)\b", rest[letter.end() :])
+            if not bare or because or rest.strip(" .*_") == letter[1]:
                 return loosened(Answer((Candidate(letter[1], vocabulary.match(letter[1])),)), "verdict in prose")
         found = read_answer(rest.strip(" .*_:"), vocabulary) or first_mention(rest, vocabulary)
         if found is not None and found.candidates and found.candidates[0].match is not None:

@@ -74,7 +74,7 @@ VERDICT = re.compile(
     r"sentiment|feeling|class|pick|assessment)\s{1,3}(?:here\s)?(?:is|would be|must be|should be|seems to be|"
     r"appears to be|was|will be|remains)|i(?:'d| would| will|'ll)?\s(?:say|guess|choose|pick|select|go with|"
     r"answer|lean(?: more)? towards?|settle on|opt for|classify (?:it|this) as|label (?:it|this) as|choose)|"
-    r"(?:therefore|thus|hence|so|overall|in conclusion|in summary|to conclude|ultimately)\b|"
+    r"(?:therefore|thus|hence|in conclusion|in summary|to conclude|ultimately)\b|(?:so|overall)(?=,)|"
     r"most likely|(?:classified|labelled|labeled|best described|categori[sz]ed) as)\b[:,]?",
     re.IGNORECASE,
 )

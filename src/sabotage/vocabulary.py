@@ -147,7 +147,7 @@ class Vocabulary:
         parts = []
         for text in sorted(texts, key=len, reverse=True):
             words = r"[\s_-]{1,3}".join(re.escape(word) for word in text.split())
-            parts.append(words if SPACELESS.search(text) else rf"(?<!\w)(?<!\w-){words}(?!\w)")
+            parts.append(words if SPACELESS.search(text) else rf"(?<!\w){words}(?!\w)")
         return re.compile("|".join(parts) or r"(?!)")
 
     def mentions(self, text: str) -> list[Mention]:
@@ -161,7 +161,7 @@ class Vocabulary:
                 continue
             before = BREAKS.split(lower[max(0, match.start() - WINDOW) : match.start()])[-1]
             after = lower[match.end() : match.end() + WINDOW]
-            negated = NEGATES.search(before) or BEHIND.match(after)
+            negated = NEGATES.search(before) or BEHIND.match(after) or before.endswith(("non-", "un-", "anti-"))
             found.append(Mention(label, match[0], match.start(), bool(negated)))
         return found
 

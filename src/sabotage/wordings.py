@@ -130,7 +130,8 @@ def amount_of_match(match: re.Match[str]) -> Amount | None:
     if match["percent"]:
         return Amount(value, "percent")
     if match["of"]:
-        return Amount(value, "out of", float(match["of"])) if float(match["of"]) > 1 else None
+        of = float(match["of"])
+        return Amount(value, "out of", of) if of > 1 else Amount(100 * value, "percent") if of == 1 else None
     return Amount(value)
 
 
