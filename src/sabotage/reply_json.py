@@ -11,6 +11,7 @@ from sabotage.vocabulary import Vocabulary
 
 MOST_STARTS = 64  # places at which an object may begin
 LONGEST_MENDED = 20_000  # characters given to the mender, whose time may grow faster than its text
+MOST_OPENED, MOST_UNCLOSED = 600, 20
 LOOKS_LIKE = re.compile(r"\{\s{0,200}(?:[\"'\u201c\u2018{\[/#]|\w{1,40}\s{0,4}:)|\[\s{0,200}[\"'{\[]")
 
 
@@ -68,8 +69,9 @@ def _mended(text: str, vocabulary: Vocabulary) -> Answer | None:
     if start is None:
         return None
     part = text[start.start() : start.start() + LONGEST_MENDED]
-    if part.count("{") + part.count("[") > len(part) // 4 + 8:
-        return None  # brackets and nothing in them
+    opened, closed = (sum(part.count(bracket) for bracket in pair) for pair in ("{[", "}]"))
+    if opened > MOST_OPENED or opened - closed > MOST_UNCLOSED:
+        return None  # the mender takes seconds over brackets that never close
     import json_repair
 
     try:

@@ -86,7 +86,8 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
     if mention.candidates:
         return mention
     sentences = [part for part in SENTENCES.split(text) if part and part.strip()]
-    ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 else None
+    is_echo = ECHO.search(text) is not None  # of the question's options, the last of which is nobody's answer
+    ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 and not is_echo else None
     return loosened(ending, "last sentence") if ending is not None and ending.candidates else mention
 
 

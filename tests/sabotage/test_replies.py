@@ -109,12 +109,12 @@ def test_a_map_of_confidences_comes_back_from_wherever_it_stands(percents, place
 
 
 @pytest.mark.parametrize("piece", ["{", "[", "a", " ", '{"a":', "```{", "<think>", "</think>", "happy, ", "1. ", "**", "\\boxed{",
-                                   "answer: ", "the answer is ", "<a>", "|", "no audio ", '{"label": "sad", ', "x\n", "not "])  # fmt: skip
+                                   "answer: ", "the answer is ", "<a>", "|", "no audio ", '{"label": "sad", ', "x\n", "sad, {a:", "{a:'", "not "])  # fmt: skip
 def test_a_megabyte_of_anything_is_read_in_a_moment(piece):
     text = piece * (1_000_000 // len(piece))
     start = time.perf_counter()
     check(read_reply(text, VOCABULARY))
-    assert time.perf_counter() - start < 2  # below .2 on a free machine
+    assert time.perf_counter() - start < 2  # below .3 on a free machine
 
 
 def test_of_a_very_long_reply_both_ends_are_read():
