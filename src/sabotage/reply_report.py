@@ -94,13 +94,13 @@ class Tally:
         self.counts["degrees that could not be read"] += reply.n_unread
         for one in reply.candidates:
             if one.match is not None and one.match.how in ("synonym", "similar"):
-                self.mapped[encodable(" ".join(one.text.split())[:60]), one.match.label] += 1
+                self.mapped[_bare(" ".join(one.text.split())), one.match.label] += 1
         if reply.label is not None:
             self.answers[reply.label] += 1
             how = self.how.setdefault(reply.label, Counter())
             how[
                 reply.reason if reply.outcome == "repaired" else reply.form,
-                encodable((reply.spelling or "").strip()[:40]),
+                _bare(reply.spelling or ""),
             ] += 1
         kept = self.examples.setdefault(reply.outcome, [])
         if len(kept) < MOST_EXAMPLES:
@@ -132,7 +132,7 @@ class Tally:
 
 def _bare(spelling: str) -> str:
     """Return a spelling without the marks around it: "(D)" and "**D**" are one."""
-    return encodable(spelling.strip(" .,:;!?()[]{}<>*_`#\"'\u201c\u201d\n")[:40] or spelling[:40])
+    return encodable(spelling.strip(" .,:;!?()[]{}<>*_`#\"'\u201c\u201d\n")[:60] or spelling[:60])
 
 
 def shortened(reply: Any) -> str:

@@ -67,7 +67,7 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
         return verdict
     bold = [read_answer((one[1] or one[2]).strip(" :."), vocabulary) for one in list(BOLD.finditer(text))[:50]]
     strong = [one for one in bold if one is not None and len(one.candidates) == 1 and one.candidates[0].match]
-    if len({one.candidates[0].match for one in strong}) == 1:
+    if len({one.candidates[0].match.label for one in strong if one.candidates[0].match}) == 1:
         return loosened(strong[-1], "in bold")
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     last = read_answer(lines[-1], vocabulary) if len(lines) > 1 else None

@@ -63,7 +63,8 @@ def read_truth(data: Any, vocabulary: Vocabulary, id: str | None = None, truth: 
     table = pa.Table.from_batches(batches)
     id_column = _whole(table[id])
     values = id_column.to_pylist()
-    ids, seen = [], dict[str, int]()
+    ids: list[str] = []
+    seen: dict[str, int] = {}
     for row, value in enumerate(values):
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         if value is None or value == "" or value != value:
