@@ -1,19 +1,16 @@
 """The `sabotage` command: parse, call, print. No analysis here, and no heavy import outside a command."""
 
-import io
-import os
 import sys
-import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from sabotage.reports.progress import progress_bar
 
-from sabotage.errors import SabotageError, SabotageWarning, printable
+from sabotage.errors import SabotageError
 from sabotage.options import (
     assessing_options,
     clip_option,
+    collecting_options,
     column_options,
     converting_options,
     format_option,
@@ -31,12 +28,7 @@ from sabotage.options import (
     test_options,
     what_if_options,
 )
-
-if TYPE_CHECKING:
-    from sabotage.panel import Panel
-
-COULD_NOT, INTERRUPTED = 2, 130
-Files = str | list[str]
+from sabotage.shell import Files, check_parquet, learned, one_format, prepared, print_json, read, run, show
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,6 +37,7 @@ def commands() -> None:
     """Audit multimodal decisions: which modality sabotaged them, and do the reliability scores do anything?
 
     \b
+    sabotage collect replies/*.jsonl ...     language models' replies into a table
     sabotage validate preds.parquet          what is understood of a table
     sabotage analyze preds.parquet -o out/   everything, and a report
     sabotage permute preds.parquet           do the reliability scores move decisions, and to what end?
@@ -403,6 +396,35 @@ def convert(files: tuple[str, ...], output: str, options: dict[str, str], **tabl
 
 
 @commands.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@collecting_options
+@json_option
+def collect(files: tuple[str, ...], output: str, as_json: bool, **options: Any) -> None:
+    """Read what language models replied, a reply an example and agent, into a table, and report how it was read.
+
+    \b
+    sabotage collect replies/*.jsonl -o preds.parquet --labels labels.yaml --truth truth.csv
+    sabotage analyze preds.parquet
+    """
+    from sabotage.reports import collected as reports
+
+    from sabotage.collecting import collect as collect_replies
+    from sabotage.files import written
+
+    check_parquet(output)
+    report = f"{output.removesuffix('.parquet')}.replies.md"
+    found = collect_replies(files, **options)
+    with written(report) as temporary:
+        temporary.write_text(found.to_markdown(), encoding="utf-8")
+        found.to_parquet(output)
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+    else:
+        reports.print_collected(found)
+        reports.print_files(found, output, report)
+
+
+@commands.command()
 @click.argument("scenario")
 @click.option("-n", "n", type=int, default=2000, show_default=True, help="Examples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same panel.")
@@ -481,112 +503,9 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
 PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")
 
 
-def read(file: Files, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
-    """Read the panel with the columns that the analysis needs."""
-    from sabotage.reading import read_panel
-
-    return read_panel(file, keep=list(within), **table)
-
-
-def check_parquet(output: str) -> None:
-    """Raise SabotageError for a file to write that is named as of another format."""
-    if not output.endswith(".parquet"):
-        raise SabotageError(f"{output} is written as parquet: give -o a name that ends in .parquet")
-
-
-def prepared(
-    file: Files, panel: "Panel", names: Sequence[str], settings: dict[str, Any], table: dict[str, Any]
-) -> tuple["Panel", list[Any]]:
-    """Make rules that were named ready to be replayed: learned ones fitted, a user's own loaded."""
-    from sabotage.teaching import prepare_rules
-
-    options = {"n_folds": settings.pop("cross_fit"), "interpret": settings.pop("interpret"), "clip": settings["clip"]}
-    return prepare_rules(file, panel, names, **options, seed=settings.get("seed", 0), **table)
-
-
-def learned(file: Files, panel: "Panel", settings: dict[str, Any], table: dict[str, Any]) -> tuple["Panel", Any]:
-    """Make the one rule that may be named ready."""
-    name = settings.pop("rule")
-    panel, rules = prepared(file, panel, [] if name is None else [name], settings, table)
-    return panel, rules[0] if rules else None
-
-
-def print_json(value: object) -> None:
-    """Print strict JSON."""
-    import json
-
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
-
-
 def main() -> None:
-    """Run the command; exit 0, 1 (a gate failed), 2 (could not do it) or 130 (interrupted)."""
-    warnings.showwarning = show_warning
-    warnings.simplefilter("always", SabotageWarning)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a class may hold a letter that the terminal's encoding lacks
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(status_of_run())
-
-
-def show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-    """Say our own warnings in one line, and others not at all: they are about code, not about the file."""
-    if issubclass(category, SabotageWarning):
-        say("warning", str(message))
-
-
-def show(found: Any, format: str, print_text: Callable[[Any], None], render: Callable[[Any, str], str]) -> None:
-    """Print a result in a format; of a table, which goes to standard output alone, the notes to standard error."""
-    if format == "text":
-        print_text(found)
-    elif format == "json":
-        print_json(found.to_dict())
-    else:
-        click.echo(render(found, format), nl=False)
-        for note in found.notes:  # warnings were said as they came
-            say("note", note)
-
-
-def one_format(format: str, as_json: bool) -> str:
-    """Return the format that --format and --json ask for; raises SabotageError where they differ."""
-    if as_json and format not in ("text", "json"):
-        raise SabotageError(f"--json and --format {format} are two formats: give one")
-    return "json" if as_json else format
-
-
-def say(kind: str, sentence: str) -> None:
-    """Print one sentence to standard error."""
-    click.echo(f"{kind}: {printable(sentence)}", err=True)
-
-
-def is_interrupt(error: BaseException | None) -> bool:
-    """Whether an interrupt is behind the error: out of numba's dispatcher it comes as the cause of a SystemError."""
-    return error is not None and (isinstance(error, KeyboardInterrupt) or is_interrupt(error.__cause__))
-
-
-def status_of_run() -> int:
-    """Run the command and return its exit status; every failure is one sentence."""
-    try:
-        status = commands.main(prog_name="sabotage", standalone_mode=False)
-        return status if isinstance(status, int) else 0
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except SystemExit:  # click's answer to a reader that closed the pipe: nobody is left to tell
-        return 0
-    except click.ClickException as error:
-        say("error", error.format_message())
-    except SabotageError as error:
-        say("error", str(error))
-    except MemoryError:
-        say("error", "there is not enough memory for this")
-    except Exception as error:
-        if is_interrupt(error):
-            click.echo("interrupted", err=True)
-            return INTERRUPTED
-        if "SABOTAGE_DEBUG" in os.environ:
-            raise
-        say("error", f"{type(error).__name__}: {error}; this is a bug of sabotage (SABOTAGE_DEBUG=1 shows where)")
-    return COULD_NOT
+    """Run the command and exit with its status."""
+    sys.exit(run(commands))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sabotage.audit import Audit, analyze
     from sabotage.calibration import read_calibration
     from sabotage.callables import replay_callable
+    from sabotage.collecting import Collected, collect
     from sabotage.comparison import Comparison, compare
     from sabotage.controls import measure_dose_response, run_controls
     from sabotage.custom import fusion_rule
@@ -39,6 +40,7 @@ _HOME = {
     "Assessment": "assessing",
     "Attribution": "shares",
     "Audit": "audit",
+    "Collected": "collecting",
     "Comparison": "comparison",
     "Decision": "fusion",
     "Diagnosis": "diagnosis",
@@ -60,6 +62,7 @@ _HOME = {
     "assess": "assessing",
     "assign_roles": "roles",
     "attribute": "attribution",
+    "collect": "collecting",
     "compare": "comparison",
     "cross_fit": "learning",
     "diagnose": "diagnosis",
@@ -86,6 +89,7 @@ __all__ = [
     "Assessment",
     "Attribution",
     "Audit",
+    "Collected",
     "Comparison",
     "Decision",
     "Diagnosis",
@@ -107,6 +111,7 @@ __all__ = [
     "assess",
     "assign_roles",
     "attribute",
+    "collect",
     "compare",
     "cross_fit",
     "diagnose",

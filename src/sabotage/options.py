@@ -242,6 +242,41 @@ converting_options = stacked(
     ),
     click.option("-o", "--output", metavar="FILE", required=True, help="Parquet file to write."),
 )
+collecting_options = stacked(
+    click.option(
+        "-o", "--output", metavar="FILE", required=True, help="Parquet file to write; its report goes beside."
+    ),
+    click.option("--labels", metavar="FILE", required=True, help="YAML or JSON: each label with its synonyms."),
+    click.option(
+        "--truth",
+        "--truth-table",
+        "truth",
+        metavar="FILE",
+        help="Table of ids and true labels; its other columns come along.",
+    ),
+    click.option("--id", metavar="COLUMN", help="Column of the ids in the truth."),
+    click.option("--truth-column", metavar="COLUMN", help="Column of the true labels there."),
+    click.option("--id-field", metavar="PATH", help="Field of the id in a record; dots go inside objects."),
+    click.option("--agent-field", metavar="PATH", help="Field of the agent; the file's name by default."),
+    click.option("--reply-field", metavar="PATH", help="Field of the reply."),
+    click.option(
+        "--similarity", type=float, default=0.8, show_default=True, help="Likeness from which a misspelling is a label."
+    ),
+    click.option(
+        "--confidence-scale",
+        type=click.Choice(["auto", "unit", "percent"]),
+        default="auto",
+        show_default=True,
+        help="Of confidences without a sign of it.",
+    ),
+    click.option(
+        "--assessment-scale",
+        type=click.Choice(["auto", "unit", "5", "10", "percent"]),
+        default="auto",
+        show_default=True,
+        help="Of self-assessments without a sign of it; 5 is 1 to 5.",
+    ),
+)
 format_option = click.option(
     "--format",
     type=click.Choice(["text", "csv", "latex", "markdown", "json"]),

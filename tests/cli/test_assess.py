@@ -1,37 +1,22 @@
 """`sabotage assess` as a user runs it."""
 
 import json
-import subprocess
-import sys
-import warnings
 
 import numpy as np
 import pytest
 from builders import make_panel
-from sabotage.cli import show_warning, status_of_run
 
 from sabotage import assess, read_calibration, read_panel
-from sabotage.errors import SabotageWarning
 
 
 @pytest.fixture
-def run(tmp_path, capsys, monkeypatch):
+def run(tmp_path, monkeypatch, call):
     """Run a command in this process, in a folder with tables, and return its status and what it printed."""
     monkeypatch.chdir(tmp_path)
     frame = make_panel(240, 3, 3, 1, missing=0.1).to_table().to_pandas()
     frame["film"] = [f"film {k % 24}" for k in range(240)]
     frame.to_parquet("plain.parquet")
     frame.assign(split=np.where(np.arange(240) % 2, "train", "test")).to_parquet("preds.parquet")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["sabotage", *map(str, arguments)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", SabotageWarning)
-            warnings.showwarning = show_warning
-            status = status_of_run()
-        printed = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, printed.out, printed.err)
 
     return call
 

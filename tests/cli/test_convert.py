@@ -1,17 +1,11 @@
 """`sabotage convert` as a user runs it: other people's files, another package's reader, and plain tables."""
 
-import subprocess
-import sys
-import warnings
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from builders import make_panel
-from sabotage.cli import show_warning, status_of_run
 
 from sabotage import read_panel
-from sabotage.errors import SabotageWarning
 
 RATINGS = "task,worker,label\n" + "".join(
     f"t{t},w{w},{'xy'[(t + (w == 2)) % 2]}\n" for t in range(30) for w in range(3)
@@ -20,7 +14,7 @@ GOLD = "task,gold\n" + "".join(f"t{t},{'xy'[t % 2 if t else 1]}\n" for t in rang
 
 
 @pytest.fixture
-def run(tmp_path, capsys, monkeypatch):
+def run(tmp_path, monkeypatch, call):
     """Run a command in this process, in a folder with files, and return its status and what it printed."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ratings.csv").write_text(RATINGS)
@@ -30,16 +24,6 @@ def run(tmp_path, capsys, monkeypatch):
         y = random.integers(0, 2, 50)
         p, q = random.random((2, 50)), random.random((2, 50))
         np.savez(f"fold{k}.npz", p_a=p[0], p_v=p[1], Qa=q[0], Qv=q[1], y=y)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["sabotage", *map(str, arguments)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", SabotageWarning)
-            warnings.showwarning = show_warning
-            status = status_of_run()
-        printed = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, printed.out, printed.err)
 
     return call
 

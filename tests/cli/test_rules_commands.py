@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,8 @@ import pandas as pd
 import pytest
 from builders import make_panel, read_csv
 from markdown_it import MarkdownIt
-from sabotage.cli import show_warning, status_of_run
 
 from sabotage import fit, load_fitted, read_panel
-from sabotage.errors import SabotageWarning
 
 COMMAND = [str(Path(sys.executable).with_name("sabotage"))]
 MINE = '''
@@ -67,19 +64,9 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def run(place, capsys, monkeypatch):
+def run(place, monkeypatch, call):
     """Run a command in this process, in the folder, and return its status and what it printed."""
     monkeypatch.chdir(place)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["sabotage", *map(str, arguments)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", SabotageWarning)
-            warnings.showwarning = show_warning
-            status = status_of_run()
-        printed = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, printed.out, printed.err)
 
     return call
 

@@ -1,0 +1,120 @@
+"""The answer that sentences give: announced, in bold, first, last, or the only label that they name."""
+
+import re
+from dataclasses import replace
+
+from sabotage.answers import (
+    ECHO,
+    REFUSED,
+    UNUSABLE,
+    Answer,
+    Candidate,
+    first_mention,
+    loosened,
+    no_answer,
+    read_answer,
+    read_item,
+    read_option,
+)
+from sabotage.refusals import refusal_in
+from sabotage.reply_words import VERDICT
+from sabotage.vocabulary import Vocabulary
+from sabotage.wordings import AMOUNT, Amount, amount_of_match, fold, read_amount
+
+BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*|__([^_\n]{1,80})__")
+SENTENCES = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\u3002|\n+")
+LEADING = re.compile(r"^(.{1,60}?)(?:[.!;:\n\u3002]|\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)", re.S)
+SURE_AFTER = re.compile(r"[\s)]{0,3}(?:confiden|sure|certain|probab|chance|likel)", re.IGNORECASE)
+SURE_BEFORE = re.compile(r"(?:confidence|certainty|probability|likelihood)(?: \w+){0,4}[:=\s(]{0,4}$", re.IGNORECASE)
+MOST_SEARCHED = 20_000  # characters
+
+
+def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
+    """Return the answer of a text that begins with it: "Sad. The voice is low"."""
+    line, more, _ = text.partition("\n")
+    for part in (text, line) if more else (text,):
+        option = read_option(part, vocabulary)
+        if option is not None and not ECHO.search(text[len(line) :]):
+            return loosened(option, "answer first")
+    first = LEADING.match(text[:200])
+    if first is None:
+        return None
+    declined = no_answer(first[1], vocabulary)
+    if declined is not None:
+        return declined
+    item = read_item(first[1], vocabulary) if len(fold(first[1])) > 1 else None
+    if item is None or item.match is None:
+        return None
+    second = LEADING.match(text[first.end() :][:200].lstrip(" *_)"))
+    other = None if second is None else vocabulary.match(second[1].strip(" *_"), similar=False, short=False)
+    if other is not None and other.label != item.match.label:
+        return Answer(problem=(UNUSABLE, "several labels"), form="prose")
+    if text[first.end() - 1] == ",":
+        others = {mention.label for mention in vocabulary.mentions(text[:400]) if not mention.is_negated}
+        if others - {item.match.label}:
+            return None
+    if item.confidence is None:
+        rest = re.match(r"\s{0,4}\(?([^()\n]{1,40})\)", text[first.end() - 1 : first.end() + 60])
+        if rest is not None:
+            item = replace(item, confidence=read_amount(rest[1], vocabulary.words))
+    return Answer((item,), form="answer first", is_mended=True)
+
+
+def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
+    """Return the answer that sentences give: a verdict, the only thing in bold, first, last, or the only mention."""
+    verdict = _verdict(text, vocabulary)
+    if verdict is not None:
+        return verdict
+    bold = [read_answer((one[1] or one[2]).strip(" :."), vocabulary) for one in list(BOLD.finditer(text))[:50]]
+    strong = [one for one in bold if one is not None and len(one.candidates) == 1 and one.candidates[0].match]
+    if len({one.candidates[0].match.label for one in strong if one.candidates[0].match}) == 1:
+        return loosened(strong[-1], "in bold")
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    last = read_answer(lines[-1], vocabulary) if len(lines) > 1 else None
+    above = read_answer(lines[-2], vocabulary) if last is not None and len(lines) > 1 else None
+    if last is not None and len(last.candidates) == 1 and not (above and above.candidates):
+        return loosened(last, "last line")
+    first = leading(text, vocabulary)
+    if first is not None and (first.problem is None or len(lines) == 1):
+        return first
+    reason = refusal_in(text)
+    if reason is not None:
+        return Answer(problem=(REFUSED, reason), form="prose")
+    mention = first_mention(text, vocabulary)
+    if mention is None:
+        return Answer(problem=(UNUSABLE, "no label"), form="prose")
+    if mention.candidates:
+        return mention
+    sentences = [part for part in SENTENCES.split(text) if part and part.strip()]
+    is_echo = ECHO.search(text) is not None  # of the question's options, the last of which is nobody's answer
+    ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 and not is_echo else None
+    return loosened(ending, "last sentence") if ending is not None and ending.candidates else mention
+
+
+def stated_confidence(text: str) -> Amount | None:
+    """Return the only degree with a scale that prose ties to being sure: "I am 80 % certain"."""
+    found = [
+        one
+        for one in list(AMOUNT.finditer(text[:MOST_SEARCHED]))[:50]
+        if (one["percent"] or one["of"])
+        and (SURE_AFTER.match(text, one.end()) or SURE_BEFORE.search(text[max(0, one.start() - 40) : one.start()]))
+    ]
+    return amount_of_match(found[0]) if len(found) == 1 else None
+
+
+def _verdict(text: str, vocabulary: Vocabulary) -> Answer | None:
+    """Return what the last phrase says that announces an answer and has one."""
+    for phrase in reversed(list(VERDICT.finditer(text.replace("\u2019", "'")))[-12:]):
+        rest = re.split(r"(?<=[a-zA-Z])[.!?](?:\s|$)|\n", text[phrase.end() : phrase.end() + 240].lstrip(" :*_\n"))[0]
+        letter = re.match(r"[\s*_`\"'(\[]{0,6}(?:option )?([A-Z0-9])[*_`\"')\].:,]{0,6}(?:\s|$)", rest + " ")
+        if letter is not None and letter[1] in vocabulary.options and letter[0].strip() != "I":
+            bare = letter[0].strip() == letter[1] and rest.strip() != letter[1]
+            because = re.match(r"(?:because|since|as|due|given)\b", rest[letter.end() :])
+            if not bare or because or rest.strip(" .*_") == letter[1]:
+                return loosened(Answer((Candidate(letter[1], vocabulary.match(letter[1])),)), "verdict in prose")
+        found = read_answer(rest.strip(" .*_:"), vocabulary) or first_mention(rest, vocabulary)
+        if found is not None and found.candidates and found.candidates[0].match is not None:
+            several = len({one.match for one in found.candidates}) > 1
+            if not several or found.candidates[0].confidence is not None:
+                return loosened(found, "verdict in prose")
+    return None

@@ -1,0 +1,126 @@
+"""What all commands do alike: read their table, print in a format, fail in one sentence."""
+
+import io
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sabotage.errors import SabotageError, SabotageWarning, printable
+
+if TYPE_CHECKING:
+    from sabotage.panel import Panel
+
+COULD_NOT, INTERRUPTED = 2, 130
+Files = str | list[str]
+
+
+def read(file: Files, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
+    """Read the panel with the columns that the analysis needs."""
+    from sabotage.reading import read_panel
+
+    return read_panel(file, keep=list(within), **table)
+
+
+def check_parquet(output: str) -> None:
+    """Raise SabotageError for a file to write that is named as of another format."""
+    if not output.endswith(".parquet"):
+        raise SabotageError(f"{output} is written as parquet: give -o a name that ends in .parquet")
+
+
+def prepared(
+    file: Files, panel: "Panel", names: Sequence[str], settings: dict[str, Any], table: dict[str, Any]
+) -> tuple["Panel", list[Any]]:
+    """Make rules that were named ready to be replayed: learned ones fitted, a user's own loaded."""
+    from sabotage.teaching import prepare_rules
+
+    options = {"n_folds": settings.pop("cross_fit"), "interpret": settings.pop("interpret"), "clip": settings["clip"]}
+    return prepare_rules(file, panel, names, **options, seed=settings.get("seed", 0), **table)
+
+
+def learned(file: Files, panel: "Panel", settings: dict[str, Any], table: dict[str, Any]) -> tuple["Panel", Any]:
+    """Make the one rule that may be named ready."""
+    name = settings.pop("rule")
+    panel, rules = prepared(file, panel, [] if name is None else [name], settings, table)
+    return panel, rules[0] if rules else None
+
+
+def print_json(value: object) -> None:
+    """Print strict JSON."""
+    import json
+
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def run(commands: click.Group) -> int:
+    """Run the command of the arguments; return 0, 1 (a gate failed), 2 (could not do it) or 130 (interrupted)."""
+    warnings.showwarning = show_warning
+    warnings.simplefilter("always", SabotageWarning)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a class may hold a letter that the terminal's encoding lacks
+            stream.reconfigure(errors="backslashreplace")
+    return status_of_run(commands)
+
+
+def show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """Say our own warnings in one line, and others not at all: they are about code, not about the file."""
+    if issubclass(category, SabotageWarning):
+        say("warning", str(message))
+
+
+def show(found: Any, format: str, print_text: Callable[[Any], None], render: Callable[[Any, str], str]) -> None:
+    """Print a result in a format; of a table, which goes to standard output alone, the notes to standard error."""
+    if format == "text":
+        print_text(found)
+    elif format == "json":
+        print_json(found.to_dict())
+    else:
+        click.echo(render(found, format), nl=False)
+        for note in found.notes:  # warnings were said as they came
+            say("note", note)
+
+
+def one_format(format: str, as_json: bool) -> str:
+    """Return the format that --format and --json ask for; raises SabotageError where they differ."""
+    if as_json and format not in ("text", "json"):
+        raise SabotageError(f"--json and --format {format} are two formats: give one")
+    return "json" if as_json else format
+
+
+def say(kind: str, sentence: str) -> None:
+    """Print one sentence to standard error."""
+    click.echo(f"{kind}: {printable(sentence)}", err=True)
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether an interrupt is behind the error: out of numba's dispatcher it comes as the cause of a SystemError."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or is_interrupt(error.__cause__))
+
+
+def status_of_run(commands: click.Group) -> int:
+    """Run the command and return its exit status; every failure is one sentence."""
+    try:
+        status = commands.main(prog_name="sabotage", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except SystemExit:  # click's answer to a reader that closed the pipe: nobody is left to tell
+        return 0
+    except click.ClickException as error:
+        say("error", error.format_message())
+    except SabotageError as error:
+        say("error", str(error))
+    except MemoryError:
+        say("error", "there is not enough memory for this")
+    except Exception as error:
+        if is_interrupt(error):
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        if "SABOTAGE_DEBUG" in os.environ:
+            raise
+        say("error", f"{type(error).__name__}: {error}; this is a bug of sabotage (SABOTAGE_DEBUG=1 shows where)")
+    return COULD_NOT
