@@ -220,7 +220,7 @@ def _numbers(values: pa.Array) -> np.ndarray:
 def _alike(own: pa.Array, other: pa.Array, format: str) -> tuple[pa.Array, pa.Array]:
     """Return two parts of one column in one type, null where there is nothing."""
     if own.type != other.type:  # batches may differ, and so may what is made of them
-        both = joined([own, other])
+        both = joined([own, other], "a column")
         own, other = both[: len(own)], both[len(own) :]
     return _without_blanks(own, format), _without_blanks(other, format)
 

@@ -183,7 +183,7 @@ class LongReader:
             joined_parts[name] = np.concatenate(parts.pop(name))
         if not joined_parts:
             joined_parts["place"] = np.empty(0, np.int64)
-        return joined_parts, {name: coded_column(coded.pop(name)) for name in list(coded)}
+        return joined_parts, {name: coded_column(coded.pop(name), name) for name in list(coded)}
 
     # ---- checks ----
 

@@ -102,8 +102,8 @@ class Reader:
                 if said.fused_scores is not None:
                     self._read_scores(batch, columns.fused_scores, rows, said.fused_scores[part])
         self.rows.require(n, columns.truth)
-        kept_columns = {name: joined(arrays) for name, arrays in kept.items()}
-        return Examples(joined(ids), places[:n], kept_columns, self.rows.elsewhere), Emitted(
+        kept_columns = {name: joined(arrays, name) for name, arrays in kept.items()}
+        return Examples(joined(ids, str(columns.id)), places[:n], kept_columns, self.rows.elsewhere), Emitted(
             said.truth[:n],
             said.labels[:n],
             said.confidence[:n],
