@@ -108,7 +108,7 @@ def with_truth(
 def _read(
     table: Source, columns: Sequence[str], id: str, texts: Sequence[str], numbers: Sequence[str]
 ) -> dict[str, pa.Array]:
-    """Read columns of a table whole; ids of a csv as they are spelled, `texts` and `numbers` as for `Source.batches`."""
+    """Read columns whole; ids of a csv as they are spelled, `texts` and `numbers` as for `Source.batches`."""
     texts = list(dict.fromkeys([*texts, id])) if table.format == "csv" else list(texts)
     asked = list(dict.fromkeys([*columns, id]))  # never nothing: of some formats no column is no row
     parts: dict[str, list[pa.Array]] = {name: [] for name in columns}

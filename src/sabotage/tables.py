@@ -42,13 +42,13 @@ class Source:
 
     @property
     def class_order(self) -> list[object] | None:
-        """The order of the classes, where the table's metadata say it; None where what they say is no list of labels."""
+        """The order of the classes, where the table's metadata say it and it is a list of labels."""
         found = self._said(CLASSES)
         return found if isinstance(found, list) and all(_is_label(label) for label in found) else None
 
     @property
     def description(self) -> Any:
-        """What a panel wrote of itself into its table's metadata, None where no panel did; anybody may have written it."""
+        """What a panel wrote of itself into the metadata, None where no panel did; anybody may have written it."""
         return self._said(PANEL)
 
     @property

@@ -133,7 +133,8 @@ def test_an_order_of_classes_that_is_none_is_not_believed(text):
 
 @pytest.mark.parametrize("values", [[2**64 - 1, 2**63], [1e300, 2.0]])
 def test_classes_that_no_integer_of_arrow_holds_are_read_back(values, tmp_path):
-    panel = read_panel({"y": values * 2, "v_label": values * 2, "v_confidence": [0.5] * 4})
+    labels = np.array(values * 2)
+    panel = read_panel({"y": labels, "v_label": labels, "v_confidence": [0.5] * 4})
     panel.to_parquet(tmp_path / "p.parquet")
     read = read_panel(tmp_path / "p.parquet")
     assert read.classes == panel.classes == tuple(sorted(int(value) for value in values))

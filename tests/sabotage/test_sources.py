@@ -119,7 +119,7 @@ def test_json_in_many_blocks_and_types_that_come_late(tmp_path, monkeypatch):
         (['{"y": 1, "a_label": 1}', "", "[1]"], "line 3 of p.jsonl is a JSON list: one object a line"),
         (['{"y": 1, "a_label": 1}', '{"y": 2'], "line 2 of p.jsonl is not JSON"),
         (["[1, 2"], "p.jsonl is no JSON list of records, nor one object a line"),
-        (["[1, 2]"], "line 1 of p.jsonl is a JSON int"),
+        (["[1, 2]"], "row 0 of p.jsonl is a JSON int"),
         (
             ['{"y": 1, "a_label": 1, "a_confidence": 0.5}', '{"y": 2, "a_label": 1, "a_confidence": "high"}'],
             "a_confidence must be a number: found 'high' in row 1 of p.jsonl",
