@@ -322,7 +322,7 @@ def _checked(
 
 def _keyed(panel: Panel, examples: Examples, keys: Keys, structure: Structure, notes: Notes) -> Panel:
     """Return the panel with what its examples go by, and all notes."""
-    require_one_truth(keys, panel.truth, panel.classes, examples.rows, panel.origin)
+    require_one_truth(keys, panel.truth, panel.classes, examples, panel.origin)
     return replace(
         panel,
         ids=keys.ids,
