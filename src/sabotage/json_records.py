@@ -22,16 +22,19 @@ Place = Callable[[int], str]  # words the place of a record, by the number of it
 
 def require_shallow(block: bytes, place: Place, name: str, line: int) -> None:
     """Raise SabotageError where records are nested deeper than is read."""
+    signs = np.zeros(256, np.int8)
+    signs[[ord("{"), ord("[")]], signs[[ord("}"), ord("]")]], signs[ord("\n")] = 1, -1, 2
     codes = np.frombuffer(block, np.uint8)
-    opening = (codes == ord("{")) | (codes == ord("["))
-    at = np.flatnonzero(opening | (codes == ord("}")) | (codes == ord("]")))
-    depth = np.cumsum(np.where(opening[at], 1, -1))
-    ends = np.flatnonzero(codes == ord("\n"))
-    counts = np.bincount(np.searchsorted(ends, np.flatnonzero(opening)))
-    starts = np.r_[0, ends + 1, len(block)]
+    at = np.flatnonzero(signs[codes])
+    found = signs[codes[at]]
+    ends = np.flatnonzero(found == 2)
+    opened = np.r_[0, np.cumsum(found == 1)]
+    counts = np.diff(opened[np.r_[0, ends, len(at)]])
+    starts = np.r_[0, at[ends] + 1, len(block)]
     for number in np.flatnonzero(counts > DEEPEST):
         if _depth(block[starts[number] : starts[number + 1]]) > DEEPEST:
             raise SabotageError(f"{place(line + int(number) + 1)} is nested more than {DEEPEST} deep: no more is read")
+    depth = np.cumsum(np.where(found == 2, 0, found))
     if len(at) and np.ptp(depth) > DRIFT and _depth(block) > DEEPEST:
         raise SabotageError(f"records of {name} are nested more than {DEEPEST} deep: no more is read")
 

@@ -124,7 +124,8 @@ def _parsed(block: bytes, place: Place, name: str, line: int, schema: pa.Schema 
     """Parse the records of a block, which starts behind `line` lines of the file; None where pyarrow cannot."""
     import pyarrow.json as arrow_json
 
-    require_shallow(block, place, name, line)
+    if schema is None:  # the first time that it is parsed
+        require_shallow(block, place, name, line)
     read = arrow_json.ReadOptions(block_size=len(block) + 1)
     # Only what is needed, in the types of the whole file: a rationale is not kept, and no text becomes a date.
     rest = "infer" if schema is None else "ignore"
