@@ -4,15 +4,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sabotage.unifying import alike, without_null_values
 
-def coded_column(arrays: list[pa.Array]) -> tuple[np.ndarray, pa.Array]:
+
+def coded_column(arrays: list[pa.Array], column: str) -> tuple[np.ndarray, pa.Array]:
     """Number the values of a column in order of appearance: int32 (n,), -1 for null; and the values."""
     coded = [array if pa.types.is_dictionary(array.type) else array.dictionary_encode() for array in arrays]
-    kinds = {array.type.value_type for array in coded if not pa.types.is_null(array.type.value_type)}
-    kind = kinds.pop() if len(kinds) == 1 else pa.large_string() if kinds else pa.null()
+    coded = [without_null_values(array) for array in coded]
+    values = alike([array.dictionary for array in coded], column)
+    kind = values[0].type if values else pa.null()
     coded = [
-        pa.DictionaryArray.from_arrays(pc.cast(array.indices, pa.int32()), array.dictionary.cast(kind))
-        for array in coded
+        pa.DictionaryArray.from_arrays(pc.cast(array.indices, pa.int32()), own)
+        for array, own in zip(coded, values, strict=True)
     ]
     one = pa.chunked_array(coded, pa.dictionary(pa.int32(), kind)).unify_dictionaries()
     parts = [pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in one.chunks]

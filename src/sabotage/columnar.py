@@ -79,9 +79,10 @@ def open_arrow(path: str, name: str) -> Source:
             return whole(pa.ipc.open_stream(stream).read_all(), name, path)
     reader = pa.ipc.open_file(pa.memory_map(path))
     n_rows = sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
+    schema = reader.schema  # and nothing else of the reader: of a thousand parts, each would keep its file open
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        fields = [reader.schema.get_field_index(column) for column in columns]
+        fields = [schema.get_field_index(column) for column in columns]
         options = pa.ipc.IpcReadOptions(included_fields=fields)
         part = pa.ipc.open_file(pa.memory_map(path), options=options)
         for i in range(part.num_record_batches):
@@ -90,7 +91,7 @@ def open_arrow(path: str, name: str) -> Source:
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         return guarded(read(columns), name, "arrow")
 
-    return Source(name, path, "arrow", reader.schema, n_rows, batches, (path,))
+    return Source(name, path, "arrow", schema, n_rows, batches, (path,))
 
 
 def whole(table: pa.Table, name: str, path: str | None = None, format: str | None = None) -> Source:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from sabotage.errors import SabotageError, did_you_mean, listed
 from sabotage.labels import number
 from sabotage.tables import Source, plain
+from sabotage.unifying import alike
 
 OTHER = "!"  # before the name of a split: all rows but those
 CONDITION = re.compile(r"\s*(.+?)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*")
@@ -111,7 +112,8 @@ class Rows:
 
     def _chosen(self, batches: Iterator[pa.RecordBatch]) -> Generator[tuple[pa.RecordBatch, np.ndarray], None, None]:
         for batch in batches:
-            columns = [plain(batch[name], name, self.source.name) for name in batch.schema.names]
+            part = self.source.part(self.tally.rows)
+            columns = [plain(batch[name], name, part) for name in batch.schema.names]
             batch = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
             rows = np.arange(self.tally.rows, self.tally.rows + batch.num_rows)
             self.tally.rows += batch.num_rows
@@ -123,7 +125,9 @@ class Rows:
     @property
     def elsewhere(self) -> dict[str, pa.Array]:
         """The watched columns of the rows of other splits; empty where there are none."""
-        return {name: joined([part[name] for part in self._elsewhere]) for name in self.watched if self._elsewhere}
+        return {
+            name: joined([part[name] for part in self._elsewhere], name) for name in self.watched if self._elsewhere
+        }
 
     def _wanted(self, batch: pa.RecordBatch) -> np.ndarray:
         """Say of each row whether it meets every condition and is of the split."""
@@ -167,13 +171,9 @@ class Rows:
         raise SabotageError(f"{truth}, the truth, is null in every row{which} of {name}")
 
 
-def joined(arrays: list[pa.Array]) -> pa.Array:
-    """Make one array of the batches'; of texts where their types differ."""
-    arrays = [array.dictionary_decode() if pa.types.is_dictionary(array.type) else array for array in arrays]
-    kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
-    if kinds:
-        kind = next(iter(kinds)) if len(kinds) == 1 else pa.large_string()
-        arrays = [array.cast(kind) for array in arrays]
+def joined(arrays: list[pa.Array], column: str) -> pa.Array:
+    """Make one array of the batches' of a column, in one type."""
+    arrays = alike(arrays, column)
     return pa.chunked_array(arrays).combine_chunks() if len(arrays) != 1 else arrays[0]
 
 

@@ -19,9 +19,10 @@ def open_csv(path: str, name: str) -> Source:
     import pyarrow.csv as arrow_csv
 
     with _open_text(path) as file:
-        header = file.readline()
-    delimiter = max((",", ";", "\t"), key=header.count)
-    names = next(csv.reader([header], delimiter=delimiter), [])
+        header = next((line for line in file if line.strip("\n")), "")  # pyarrow passes over empty lines too
+        delimiter = max((",", ";", "\t"), key=header.count)
+        file.seek(0)
+        names = next((row for row in csv.reader(file, delimiter=delimiter) if row), [])
     parse = {"delimiter": delimiter, "newlines_in_values": True}
 
     def convert(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> arrow_csv.ConvertOptions:
@@ -35,6 +36,8 @@ def open_csv(path: str, name: str) -> Source:
                 open_bytes(path), parse_options=arrow_csv.ParseOptions(**parse), convert_options=options
             )
         except (pa.ArrowException, OSError, EOFError, KeyError) as error:
+            if "Empty CSV file" in str(error):  # a header without even the end of its line
+                return iter(())
             raise _csv_error(path, name, parse, convert(columns, columns, ()), numbers, error) from None
         return iter(table.to_batches(max_chunksize=BATCH_ROWS))
 

@@ -1,16 +1,20 @@
 """JSON records as tables: one object a line, or one list of objects; nested objects become columns."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sabotage.errors import SabotageError
+from sabotage.json_records import Place, TwiceError, once, parsed_slowly, require_shallow, two_names
 from sabotage.tables import NOT_UTF8, Source, open_bytes, sliced
+from sabotage.unifying import EXACT
 
 BLOCK = 1 << 24  # bytes at a time: a file of any size passes through memory in such pieces
+A_NUMBER = r"^[-+]?((\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])$"
 
 
 def open_json(path: str, name: str) -> Source:
@@ -22,25 +26,44 @@ def open_json(path: str, name: str) -> Source:
     Raises
     ------
     SabotageError
-        For a line that is no JSON object, with its number.
+        For a line that is no JSON object, has a key twice or is nested too deep, with its number.
     """
-    kinds: dict[str, pa.DataType] = {}
+    nested: dict[str, pa.DataType] = {}  # as the fast parser takes them
+    flat: dict[str, pa.DataType] = {}
+    slow: set[int] = set()  # blocks that it does not take
+    is_mixed = False
     n_rows = line = 0
-    for block in _blocks(path, name):
-        table = _parsed(block, name, line, None)
-        for field in table.schema:
-            kinds[field.name] = _common(kinds.get(field.name, pa.null()), field.type)
+    place = _place(path, name)
+    for number, block in enumerate(_blocks(path, name)):
+        table = _parsed(block, place, name, line, None)
+        if table is None:
+            slow.add(number)
+            table = parsed_slowly(block, place, name, line)
+        else:
+            for field in table.schema:
+                known = nested.get(field.name, pa.null())
+                is_mixed |= _clash(known, field.type)
+                nested[field.name] = _common(known, field.type)
+        table = _flat(table, name)
+        for field, column in zip(table.schema, table.columns, strict=True):
+            flat[field.name] = _common(flat.get(field.name, pa.null()), field.type)
+            if pa.types.is_floating(field.type) and (pc.max(pc.abs(column)).as_py() or 0) >= EXACT:
+                slow.add(number)  # whole numbers beyond float64's, as they are spelled
         n_rows += table.num_rows
         line += block.count(b"\n")
-    records = pa.schema(list(kinds.items()))
-    schema = _flat(records.empty_table(), name).schema
+    records = pa.schema(list(nested.items()))
+    if not is_mixed:
+        _flat(records.empty_table(), name)  # a key here, and nested keys of its name there
 
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         row = line = 0
-        needed = [field for field in records if set(columns) & set(_names(field))]
-        for block in _blocks(path, name):
-            table = _flat(_parsed(block, name, line, pa.schema(needed)), name)
-            arrays = {column: table[column] if column in table.schema.names else None for column in columns}
+        needed = pa.schema([field for field in records if set(columns) & set(_names(field))])
+        for number, block in enumerate(_blocks(path, name)):
+            is_slow = is_mixed or number in slow
+            table = None if is_slow else _parsed(block, place, name, line, needed)
+            table = parsed_slowly(block, place, name, line) if table is None else _flat(table, name)
+            known = set(table.schema.names)
+            arrays = {column: table[column] if column in known else None for column in columns}
             for column in numbers:
                 found = arrays[column]
                 if found is not None and pa.types.is_string(found.type):
@@ -51,15 +74,22 @@ def open_json(path: str, name: str) -> Source:
             row += table.num_rows
             line += block.count(b"\n")
 
-    return Source(name, path, "jsonl", schema, n_rows, batches, (path,))
+    return Source(name, path, "jsonl", pa.schema(list(flat.items())), n_rows, batches, (path,))
+
+
+def _place(path: str, name: str) -> Place:
+    """Return what words places: lines, or the rows of a list of records."""
+    with open_bytes(path) as file:
+        is_list = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
+    return lambda number: f"row {number - 1} of {name}" if is_list else f"line {number} of {name}"
 
 
 def _blocks(path: str, name: str) -> Iterator[bytes]:
-    """Yield the lines of a file, some megabytes at a time; a list of records as one block of such lines."""
+    """Yield the lines of a file, some megabytes at a time; those of a list of records are made."""
     with open_bytes(path) as file:
         rest = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf")
         if rest.lstrip()[:1] == b"[":
-            yield _as_lines(rest + file.read(), name)
+            yield from _as_lines(rest + file.read(), name)
             return
         while more := file.read(BLOCK):
             lines, newline, rest = (rest + more).rpartition(b"\n")
@@ -69,21 +99,33 @@ def _blocks(path: str, name: str) -> Iterator[bytes]:
             yield rest
 
 
-def _as_lines(text: bytes, name: str) -> bytes:
+def _as_lines(text: bytes, name: str) -> Iterator[bytes]:
     """Write a JSON list of objects one a line."""
     try:
-        records = json.loads(text)
+        records = json.loads(text, object_pairs_hook=once)
     except UnicodeDecodeError:
         raise SabotageError(NOT_UTF8.format(name=name)) from None
+    except TwiceError as error:
+        raise SabotageError(f"a record of {name} {error}") from None
     except (ValueError, RecursionError) as error:
         raise SabotageError(f"{name} is no JSON list of records, nor one object a line: {error}") from None
-    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    lines: list[bytes] = []
+    size = 0
+    for record in records:
+        lines.append(json.dumps(record).encode() + b"\n")
+        size += len(lines[-1])
+        if size >= BLOCK:
+            yield b"".join(lines)
+            lines, size = [], 0
+    yield b"".join(lines)
 
 
-def _parsed(block: bytes, name: str, line: int, schema: pa.Schema | None) -> pa.Table:
-    """Parse the records of a block, which starts behind `line` lines of the file."""
+def _parsed(block: bytes, place: Place, name: str, line: int, schema: pa.Schema | None) -> pa.Table | None:
+    """Parse the records of a block, which starts behind `line` lines of the file; None where pyarrow cannot."""
     import pyarrow.json as arrow_json
 
+    if schema is None:  # the first time that it is parsed
+        require_shallow(block, place, name, line)
     read = arrow_json.ReadOptions(block_size=len(block) + 1)
     # Only what is needed, in the types of the whole file: a rationale is not kept, and no text becomes a date.
     rest = "infer" if schema is None else "ignore"
@@ -94,52 +136,15 @@ def _parsed(block: bytes, name: str, line: int, schema: pa.Schema | None) -> pa.
             table.validate(full=True)  # pyarrow takes any bytes for UTF-8
         return table
     except (pa.ArrowException, UnicodeDecodeError):
-        return _parsed_slowly(block, name, line)
+        return None
 
 
-def _parsed_slowly(block: bytes, name: str, line: int) -> pa.Table:
-    """Parse records that differ in the types of a column, or find the line that is none."""
-    records = []
-    for number, text in enumerate(block.split(b"\n"), line + 1):
-        if not text.strip():
-            continue
-        try:
-            record = json.loads(text)
-        except UnicodeDecodeError:
-            raise SabotageError(NOT_UTF8.format(name=name)) from None
-        except (ValueError, RecursionError) as error:
-            reason = str(error).partition(": line ")[0]
-            raise SabotageError(
-                f"line {number} of {name} is not JSON: {reason}; one object a line is read, or one list of objects"
-            ) from None
-        if not isinstance(record, dict):
-            raise SabotageError(
-                f"line {number} of {name} is a JSON {type(record).__name__}: one object a line is read, or one list of"
-                f" objects"
-            )
-        records.append(_flattened(record))
-    names = dict.fromkeys(key for record in records for key in record)
-    columns = {key: _column([record.get(key) for record in records]) for key in names}
-    return pa.table(columns) if columns else pa.table({"": pa.nulls(len(records))}).select([])
-
-
-def _flattened(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in record.items():
-        if isinstance(value, dict):
-            flat |= _flattened(value, f"{prefix}{key}_")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _column(values: list[Any]) -> pa.Array:
-    """Make a column; of texts where its values have no common type."""
-    try:
-        array = pa.array(values)
-        return array.cast(pa.string()) if pa.types.is_temporal(array.type) else array
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return pa.array([v if v is None or isinstance(v, str) else json.dumps(v) for v in values], pa.string())
+def _clash(first: pa.DataType, second: pa.DataType) -> bool:
+    """Whether a column is an object here and something else there."""
+    if _is_struct(first) and _is_struct(second):
+        known = {field.name: field.type for field in first}
+        return any(_clash(known.get(field.name, pa.null()), field.type) for field in second)
+    return _is_struct(first) != _is_struct(second) and not (pa.types.is_null(first) or pa.types.is_null(second))
 
 
 def _common(first: pa.DataType, second: pa.DataType) -> pa.DataType:
@@ -155,6 +160,9 @@ def _common(first: pa.DataType, second: pa.DataType) -> pa.DataType:
         return first
     if pa.types.is_null(first):
         return pa.struct([(f.name, _common(pa.null(), f.type)) for f in second]) if _is_struct(second) else second
+    for kind in (first, second):
+        if pa.types.is_nested(kind):
+            return kind
     numeric = [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in (first, second)]
     return pa.float64() if all(numeric) else pa.string()
 
@@ -179,21 +187,18 @@ def _flat(table: pa.Table, name: str) -> pa.Table:
             for part in (field.type if _is_struct(field.type) else [None])
         ]
         table = table.flatten().rename_columns(names)
-    twice = {column for column in table.schema.names if table.schema.names.count(column) > 1}
+    twice = [column for column, count in Counter(table.schema.names).items() if count > 1]
     if twice:
-        column = min(twice)
-        raise SabotageError(f"{name} has {column} both as a key and as nested keys of that name: rename one")
+        raise two_names(name, min(twice))
     return table
 
 
 def _numbers(texts: pa.ChunkedArray, column: str, name: str, start: int) -> pa.ChunkedArray:
     """Read numbers that stand as texts here and there; raises SabotageError for other texts."""
-    try:
-        return pc.cast(texts, pa.float64())
-    except pa.ArrowInvalid:
-        for row, text in enumerate(texts.to_pylist(), start):
-            try:
-                float("0" if text is None else text)
-            except ValueError:
-                raise SabotageError(f"{column} must be a number: found {text!r} in row {row} of {name}") from None
-        raise
+    texts = pc.utf8_trim_whitespace(texts)
+    odd = pc.fill_null(pc.invert(pc.match_substring_regex(texts, A_NUMBER)), False)
+    rows = np.flatnonzero(odd.to_numpy(zero_copy_only=False) if isinstance(odd, pa.Array) else odd.to_numpy())
+    if len(rows):
+        found = texts[int(rows[0])].as_py()
+        raise SabotageError(f"{column} must be a number: found {found!r} in row {start + int(rows[0])} of {name}")
+    return pc.cast(pc.utf8_ltrim(texts, "+"), pa.float64())

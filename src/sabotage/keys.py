@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sabotage.conditions import joined
-from sabotage.errors import SabotageError, listed
+from sabotage.errors import SabotageError
 from sabotage.labels import Label
 from sabotage.panel import Origin
 from sabotage.streaming import Examples
@@ -71,12 +71,12 @@ def find_keys(examples: Examples, structure: Structure, origin: Origin, columns:
     SabotageError
         Where an id or the run of a repeated id is null, or two rows have the same.
     """
-    ids = _typed(examples.ids, examples.rows, origin)
+    ids = _typed(examples, origin)
     run, number = structure.seed, None
     if run is None and not _are_unique(ids):
         run = structure.fold
         if run is None:
-            raise _not_unique(ids, examples.rows, origin, columns)
+            raise _not_unique(ids, examples, origin, columns)
     if run is not None:
         number = _numbers(ids)
         _check_pairs(ids, number, run, examples, structure, origin)
@@ -95,12 +95,11 @@ def find_keys(examples: Examples, structure: Structure, origin: Origin, columns:
 
 
 def require_one_truth(
-    keys: Keys, truth: np.ndarray, classes: Sequence[Label], rows: np.ndarray, origin: Origin
+    keys: Keys, truth: np.ndarray, classes: Sequence[Label], examples: Examples, origin: Origin
 ) -> None:
     """Raise SabotageError where an id has one truth in one of its rows and another in another.
 
-    truth : ndarray of shape (n,), int32, indices into classes; rows : ndarray of shape (n,), where they stand in the
-    table.
+    truth : ndarray of shape (n,), int32, indices into classes
     """
     if keys.number is None:
         return
@@ -111,9 +110,9 @@ def require_one_truth(
         at = int(odd[0])
         before = int(first[keys.number[at]])
         raise SabotageError(
-            f"{origin.truth_column} must be the same in all rows of one id: found {classes[truth[before]]!r} in row"
-            f" {rows[before]} and {classes[truth[at]]!r} in row {rows[at]} of {origin.name}, where {origin.id_column}"
-            f" is {keys.ids[at].as_py()!r}; give different examples different ids"
+            f"{origin.truth_column} must be the same in all rows of one id: found {classes[truth[before]]!r} in"
+            f" {examples.place(before)} and {classes[truth[at]]!r} in {examples.place(at)}, where {origin.id_column} is"
+            f" {keys.ids[at].as_py()!r}; give different examples different ids"
         )
 
 
@@ -148,13 +147,13 @@ def n_shared_values(
     return len(np.unique(value[:n][same]))
 
 
-def _typed(ids: pa.Array, rows: np.ndarray, origin: Origin) -> pa.Array:
+def _typed(examples: Examples, origin: Origin) -> pa.Array:
     """Return ids, integers again where a csv's texts spell them; raise SabotageError where one is null."""
-    ids = _without_blanks(ids, origin.format)
+    ids = _without_blanks(examples.ids, origin.format)
     if ids.null_count:
-        at = _first_null(ids, rows)
         raise SabotageError(
-            f"{origin.id_column} is null in row {at} of {origin.name}: every example needs an id, or none a column"
+            f"{origin.id_column} is null in {examples.place(_first_null(ids))}: every example needs an id, or"
+            f" none a column"
         )
     if origin.format == "csv" and pa.types.is_string(ids.type):
         with contextlib.suppress(pa.ArrowInvalid):
@@ -171,18 +170,18 @@ def _are_unique(ids: pa.Array) -> bool:
     return len(pc.unique(ids)) == len(ids)
 
 
-def _not_unique(ids: pa.Array, rows: np.ndarray, origin: Origin, columns: Sequence[str]) -> SabotageError:
+def _not_unique(ids: pa.Array, examples: Examples, origin: Origin, columns: Sequence[str]) -> SabotageError:
     """Return the error for ids that repeat while nothing was named that tells their rows apart."""
     counts = pc.value_counts(ids)
     twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0]
-    places = rows[np.flatnonzero(pc.equal(ids, twice).to_numpy(zero_copy_only=False))]
+    places = examples.places(np.flatnonzero(pc.equal(ids, twice).to_numpy(zero_copy_only=False)))
     run = next((name for name in ("seed", "fold") if name in columns), "seed")
     hint = f"of repeated runs take one with --where '{run} == 0'"
     if run in columns:
         hint = f"of repeated runs take all with --{run}-column {run} or one with --where '{run} == 0'"
     return SabotageError(
-        f"{origin.id_column} is not unique: {twice.as_py()!r} stands in rows {listed(places, 4)} of {origin.name}; an"
-        f" id names one example ({hint}, or name another column with --id)"
+        f"{origin.id_column} is not unique: {twice.as_py()!r} stands in {places}; an id names one"
+        f" example ({hint}, or name another column with --id)"
     )
 
 
@@ -193,10 +192,9 @@ def _check_pairs(
     option = "--seed-column" if structure.seed is not None else "--fold-column"
     runs = _without_blanks(examples.kept[column], origin.format)
     if runs.null_count:
-        at = _first_null(runs, examples.rows)
         raise SabotageError(
-            f"{column} is null in row {at} of {origin.name}: it tells the rows of one id apart ({option} {column}), so"
-            f" every row needs one"
+            f"{column} is null in {examples.place(_first_null(runs))}: it tells the rows of one id apart"
+            f" ({option} {column}), so every row needs one"
         )
     run = _numbers(runs)
     pair = number * (run.max() + 1) + run
@@ -204,11 +202,11 @@ def _check_pairs(
     if len(first) == len(pair):
         return
     at = int(first[counts > 1].min())
-    places = examples.rows[pair == pair[at]]
+    places = examples.places(np.flatnonzero(pair == pair[at]))
     raise SabotageError(
         f"{origin.id_column} and {column} together are not unique: {ids[at].as_py()!r} with {column}"
-        f" {runs[at].as_py()!r} stands in rows {listed(places, 4)} of {origin.name}; an id names one example in each"
-        f" {column} (name other columns with --id or --seed-column)"
+        f" {runs[at].as_py()!r} stands in {places}; an id names one example in each {column}"
+        f" (name other columns with --id or --seed-column)"
     )
 
 
@@ -220,7 +218,7 @@ def _numbers(values: pa.Array) -> np.ndarray:
 def _alike(own: pa.Array, other: pa.Array, format: str) -> tuple[pa.Array, pa.Array]:
     """Return two parts of one column in one type, null where there is nothing."""
     if own.type != other.type:  # batches may differ, and so may what is made of them
-        both = joined([own, other])
+        both = joined([own, other], "a column")
         own, other = both[: len(own)], both[len(own) :]
     return _without_blanks(own, format), _without_blanks(other, format)
 
@@ -234,6 +232,6 @@ def _without_blanks(values: pa.Array, format: str) -> pa.Array:
     return values
 
 
-def _first_null(values: pa.Array, rows: np.ndarray) -> int:
-    """Return the row of the table in which the first null stands."""
-    return int(rows[np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))[0]])
+def _first_null(values: pa.Array) -> int:
+    """Return which value is the first null."""
+    return int(np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))[0])

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -171,11 +172,11 @@ def merged(first: Sequence[Label], second: Sequence[Label]) -> tuple[Label, ...]
 
 
 def look_alikes(classes: Sequence[Label]) -> list[tuple[Label, Label]]:
-    """Return pairs of classes that differ only in case, surrounding spaces or leading zeros."""
+    """Return pairs of classes that differ only in case, surrounding spaces, leading zeros or the form of letters."""
     seen: dict[object, Label] = {}
     pairs = []
     for label in classes:
-        text = str(label).strip().casefold()
+        text = unicodedata.normalize("NFKC", str(label)).strip().casefold()
         key = text.lstrip("0") or "0" if text.isdigit() else text
         if key in seen:
             pairs.append((seen[key], label))

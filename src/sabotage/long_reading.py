@@ -11,11 +11,12 @@ from sabotage.candidates import Candidates, Lists
 from sabotage.coding import coded_column, first_rows, numbered
 from sabotage.conditions import Rows
 from sabotage.errors import SabotageError, unknown
-from sabotage.labels import NULL_TEXTS, Label, LabelBook
+from sabotage.labels import NULL_TEXTS, Label, LabelBook, look_alikes
 from sabotage.long_tables import AGENT, LongColumns
 from sabotage.notes import Notes
 from sabotage.settling import check_classes, resolve
 from sabotage.streaming import Emitted, Examples
+from sabotage.unifying import spelled
 from sabotage.values import Values
 
 
@@ -53,9 +54,7 @@ class LongReader:
         place = parts["place"]
         id_codes, ids = coded[self.columns.id]
         self._require_known(id_codes, self.columns.id, place, "every candidate needs the id of its example")
-        agent_codes, names = coded[AGENT]
-        self._require_known(agent_codes, AGENT, place, "every candidate needs the agent that gave it")
-        self.agents = tuple(str(name) for name in names.to_pylist())
+        agent_codes, self.agents = self._named(*coded[AGENT], place)
         example, first = id_codes, first_rows(id_codes)
         if self.runs:
             for name in self.runs:
@@ -85,7 +84,7 @@ class LongReader:
         self.rows.require(len(first), self.columns.truth)
         self._found = found
         kept = {name: self._of_example(name, *coded[name], number[example], len(first), place) for name in self.kept}
-        return Examples(ids.take(pa.array(id_codes[first])), place[first], kept, self.rows.elsewhere)
+        return Examples(ids.take(pa.array(id_codes[first])), place[first], kept, self.rows.elsewhere, self.rows.source)
 
     def settle(
         self, chosen: Sequence[str] | None, order: Sequence[object] | None, n: int, notes: Notes
@@ -114,6 +113,8 @@ class LongReader:
         for name in chosen or ():
             if name not in self.agents:
                 raise unknown("agent", name, self.agents)
+        for first, second in look_alikes(agents):
+            notes.warn(f"the agents {str(first)!r} and {str(second)!r} look alike and are two")
         at = np.array([agents.index(name) if name in agents else -1 for name in self.agents])
         found = found.take(np.flatnonzero(at[found.agent] >= 0)) if len(agents) < len(at) else found
         fits = np.int32 if n * len(agents) < 2**31 else np.int64  # half the memory, where a cell's number fits
@@ -183,9 +184,24 @@ class LongReader:
             joined_parts[name] = np.concatenate(parts.pop(name))
         if not joined_parts:
             joined_parts["place"] = np.empty(0, np.int64)
-        return joined_parts, {name: coded_column(coded.pop(name)) for name in list(coded)}
+        return joined_parts, {name: coded_column(coded.pop(name), name) for name in list(coded)}
 
     # ---- checks ----
+
+    def _named(self, codes: np.ndarray, values: pa.Array, place: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return the agent of each row as its number, and the agents' names; an empty name is none."""
+        kind = values.type
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if not (is_text or any(of(kind) for of in (pa.types.is_integer, pa.types.is_floating, pa.types.is_null))):
+            raise SabotageError(f"{AGENT} of {self.rows.source.name} holds {kind}: texts or integers would do")
+        names = [str(name) for name in spelled(values).to_pylist()]
+        empty = np.array([name == "" for name in names] + [False])  # the last entry serves code -1
+        self._require_known(np.where(empty[codes], -1, codes), AGENT, place, "every candidate needs its agent")
+        for number, name in enumerate(names):
+            if "\n" in name or "\r" in name:
+                where = self.rows.source.place(int(place[np.flatnonzero(codes == number)[0]]))
+                raise SabotageError(f"{AGENT}, {where}: found a name with a newline in it, {name!r}; it is one line")
+        return codes, tuple(names)
 
     def _require_known(self, codes: np.ndarray, column: str, place: np.ndarray, why: str) -> None:
         lost = np.flatnonzero(codes < 0)

@@ -9,6 +9,7 @@ from sabotage.columns import Columns, is_of_agent
 from sabotage.panel import KINDS, Panel
 
 VERSION = 1
+STRUCTURE = ("group", "seed_column", "fold_column")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Written:
     fold_column: str | None = None
     keep: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    is_broken: bool = False  # it says something, and nothing that a panel writes
 
 
 def columns_of(panel: Panel, agent: str) -> RecordedAgent:
@@ -50,17 +52,28 @@ def describe(panel: Panel) -> dict[str, Any]:
     }
 
 
-def read_description(found: Mapping[str, Any], names: Sequence[str]) -> Written:
+def read_description(found: Any, names: Sequence[str]) -> Written:
     """Return what a table says of the panel that wrote it.
 
-    Nothing, where the table is another since: where columns are gone, or new ones look like those of an agent.
+    Nothing, where it says nothing or the table is another since: where columns are gone, or new ones look like those of
+    an agent.
 
-    names : the columns that the table has.
+    found : what stood in the metadata, None where nothing did
+    names : the columns that the table has
     """
-    if found.get("version") != VERSION:
+    if found is None or (isinstance(found, dict) and found.get("version", VERSION) != VERSION):
         return Written()
+    if not _is_description(found):
+        return Written(is_broken=True)
     agents = [RecordedAgent(**{key: value for key, value in one.items() if key != "kind"}) for one in found["agents"]]
-    own = {"id", "y", *found["keep"], *(column for agent in agents for column in agent.columns)}
+    weights = {"given": "reliability"}.get(found["weights"], found["weights"])
+    used = ["id", "y", *found["keep"], *(column for agent in agents for column in agent.columns)]
+    own = set(used)
+    if len(used) > len(own) or not {found[key] for key in STRUCTURE} <= {*found["keep"], None}:
+        return Written(is_broken=True)
+    suffix = None if weights in ("reliability", "confidence", "uniform") else weights
+    if suffix is not None and any(agent.reliability != f"{agent.name}_{suffix}" for agent in agents):
+        return Written(is_broken=True)
     order = {name: position for position, name in enumerate(names)}
     if not own <= set(names):
         return Written()
@@ -71,8 +84,31 @@ def read_description(found: Mapping[str, Any], names: Sequence[str]) -> Written:
     if any(is_of_agent(name) for name in ignored):
         return Written()
     columns = Columns("id", "y", tuple(agents), (), fused_label, fused, ignored)
-    weights = {"given": "reliability"}.get(found["weights"], found["weights"])
     kinds = {one["name"]: one["kind"] for one in found["agents"] if one["kind"] in KINDS}
     return Written(
         columns, weights, found["group"], found["seed_column"], found["fold_column"], tuple(found["keep"]), kinds
     )
+
+
+def _is_description(found: Any) -> bool:
+    """Whether something has the shape of what `describe` returns: anybody may have written it."""
+    if not isinstance(found, dict) or not {"version", "weights", "keep", "agents", *STRUCTURE} <= set(found):
+        return False
+    keep, agents = found["keep"], found["agents"]
+    if not isinstance(keep, list) or not isinstance(agents, list) or not agents:
+        return False
+    texts = [found["weights"], *keep, *(found[key] for key in STRUCTURE if found[key] is not None)]
+    if not all(isinstance(text, str) for text in texts) or not all(_is_agent(one) for one in agents):
+        return False
+    return len({one["name"] for one in agents}) == len(agents)
+
+
+def _is_agent(found: Any) -> bool:
+    """Whether something has the shape of what `describe` says of an agent."""
+    if not isinstance(found, dict) or set(found) != {"kind", *RecordedAgent.__dataclass_fields__}:
+        return False
+    if not isinstance(found["scores"], dict):
+        return False
+    texts = [found["name"], found["label"], found["confidence"], *found["scores"].values()]
+    texts += [found[key] for key in ("reliability", "kind") if found[key] is not None]
+    return all(isinstance(text, str) for text in texts)

@@ -397,7 +397,7 @@ class Panel:
 
     def to_table(self, rows: slice = slice(None)) -> pa.Table:
         """Return some or all examples as a wide pyarrow Table that `read_panel` understands."""
-        lookup = pa.array(list(self.classes))
+        lookup = _lookup(self.classes)
 
         def labels(codes: np.ndarray) -> pa.Array:
             return lookup.take(pa.array(codes, mask=codes < 0))
@@ -506,3 +506,11 @@ def _inside(values: np.ndarray, low: float, high: float) -> bool:
     """Whether all values but NaN are finite and in [low, high]."""
     least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     return bool(np.isnan(least) or (low <= least and most <= high and most < np.inf))
+
+
+def _lookup(classes: Sequence[Label]) -> pa.Array:
+    """Return the classes as a column's values; integers that no type of arrow holds as texts, which read alike."""
+    try:
+        return pa.array(list(classes))
+    except (OverflowError, pa.ArrowInvalid):
+        return pa.array([str(label) for label in classes])

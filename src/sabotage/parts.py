@@ -3,14 +3,18 @@
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from sabotage.errors import SabotageError, listed
+from sabotage.labels import NUMBER
 from sabotage.tables import Source
 
+NOTHING = "__HIVE_DEFAULT_PARTITION__"
+DIGITS = 18  # of a number that every type holds
 PARTITION = re.compile(r"([^=]+)=(.*)")  # a folder `split=test` says the value of a column for all that is in it
 
 
@@ -35,9 +39,13 @@ def find_parts(path: str, endings: Sequence[str]) -> list[str]:
             raise SabotageError(f"no file is named {path}")
         return found
     found = []
-    for folder, folders, files in os.walk(path):
-        folders[:] = sorted(name for name in folders if name[0] not in "._")
-        found += [os.path.join(folder, name) for name in files if name[0] not in "._" and name.endswith(tuple(endings))]
+    seen = {os.path.realpath(path)}
+    for folder, folders, files in os.walk(path, followlinks=True):
+        inner = {name: os.path.realpath(os.path.join(folder, name)) for name in folders if name[0] not in "._"}
+        folders[:] = sorted(name for name, real in inner.items() if real not in seen)  # links may go in a circle
+        seen.update(inner.values())
+        own = [name for name in files if name[0] not in "._" and name.lower().endswith(tuple(endings))]
+        found += [os.path.join(folder, name) for name in own]
     if not found:
         raise SabotageError(f"{path} is a folder without a file that ends in {listed(endings, 20)}")
     return sorted(found)
@@ -52,6 +60,7 @@ def in_one(sources: Sequence[Source], name: str, path: str | None) -> Source:
         For the first part that differs; records of JSON may lack columns.
     """
     first = sources[0]
+    columns_of = [set(source.columns) for source in sources]
     names = list(dict.fromkeys(column for source in sources for column in source.columns))
     for source in sources[1:]:
         if source.format != first.format:
@@ -59,8 +68,8 @@ def in_one(sources: Sequence[Source], name: str, path: str | None) -> Source:
                 f"{source.name} of {name} is {source.format} and {first.name} is {first.format}: parts of one table"
                 f" have one format"
             )
-    for source in sources:
-        missing = [column for column in names if column not in source.columns]
+    for source, own in zip(sources, columns_of, strict=True):
+        missing = [column for column in names if column not in own]
         if missing and source.format != "jsonl":
             other = next(one for one in sources if missing[0] in one.columns)
             raise SabotageError(
@@ -72,10 +81,10 @@ def in_one(sources: Sequence[Source], name: str, path: str | None) -> Source:
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         starts.clear()
         row = 0
-        for source in sources:
+        for source, own in zip(sources, columns_of, strict=True):
             starts.append((row, source.name))
-            own = [column for column in columns if column in source.columns]
-            for batch in source.batches(own, [c for c in texts if c in own], [c for c in numbers if c in own]):
+            mine = [column for column in columns if column in own] or source.columns[:1]  # none would be no rows
+            for batch in source.batches(mine, [c for c in texts if c in own], [c for c in numbers if c in own]):
                 row += batch.num_rows
                 arrays = [batch[c] if c in own else pa.nulls(batch.num_rows) for c in columns]
                 yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
@@ -88,26 +97,42 @@ def in_one(sources: Sequence[Source], name: str, path: str | None) -> Source:
     return Source(name, path, first.format, schema, n_rows, batches, paths, starts)
 
 
-def with_partition(source: Source, root: str, path: str) -> Source:
-    """Name a part by its place in the folder, and add the columns that the names of folders between say."""
-    below = os.path.relpath(path, root)
-    source = replace(source, name=below)
-    found = [match.groups() for match in map(PARTITION.fullmatch, below.split(os.sep)[:-1]) if match]
-    extra = {name: value for name, value in found if name not in source.columns}
+def partition(path: str) -> dict[str, str | None]:
+    """Return the columns that the folders of a path say, by name; the value that stands for none is None."""
+    found = {}
+    for match in map(PARTITION.fullmatch, path.split(os.sep)[:-1]):
+        if match:
+            name, value = (unquote(text) for text in match.groups())
+            found[name] = None if value == NOTHING else value
+    return found
+
+
+def partition_types(said: Sequence[Mapping[str, str | None]]) -> dict[str, pa.DataType]:
+    """Return the types of the columns that folders say: numbers where all of them spell numbers."""
+    kinds: dict[str, pa.DataType] = {}
+    for name in dict.fromkeys(name for one in said for name in one):
+        texts = [value for one in said if (value := one.get(name)) is not None]
+        is_number = all(NUMBER.fullmatch(text) and len(text) < DIGITS for text in texts)
+        is_whole = is_number and not any("." in text for text in texts)
+        kinds[name] = pa.int64() if is_whole else pa.float64() if is_number else pa.string()
+    return kinds
+
+
+def with_partition(source: Source, said: Mapping[str, str | None], kinds: Mapping[str, pa.DataType]) -> Source:
+    """Add the columns that the folders of a part say, where the part does not hold them itself."""
+    own = set(source.columns)
+    extra = {name: pa.scalar(value).cast(kinds[name]) for name, value in said.items() if name not in own}
     if not extra:
         return source
 
     def batches(columns: Sequence[str], texts: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         # A column of the file, to know how many rows a batch has where the folders' alone are asked for.
-        own = [column for column in columns if column not in extra] or source.columns[:1]
-        for batch in source.batches(own, [c for c in texts if c in own], [c for c in numbers if c in own]):
-            arrays = [
-                pa.repeat(pa.scalar(extra[c]), batch.num_rows).dictionary_encode() if c in extra else batch[c]
-                for c in columns
-            ]
+        mine = [column for column in columns if column not in extra] or source.columns[:1]
+        for batch in source.batches(mine, [c for c in texts if c in own], [c for c in numbers if c in own]):
+            arrays = [pa.repeat(extra[c], batch.num_rows) if c in extra else batch[c] for c in columns]
             yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
     schema = source.schema
-    for name in extra:
-        schema = schema.append(pa.field(name, pa.string()))
+    for name, value in extra.items():
+        schema = schema.append(pa.field(name, value.type))
     return replace(source, schema=schema, batches=batches)

@@ -107,7 +107,12 @@ def read_panel(
         table = open_source(truth_table)
         source, truth = with_truth(source, table, notes, id=id, truth=truth)
     elif id is None and truth is None and fused_label is None:
-        written = read_description(source.metadata, source.columns)
+        written = read_description(source.description, source.columns)
+    if written.is_broken or source.has_broken_order:
+        notes.warn(
+            f"what the metadata of {source.name} say of the panel that wrote it cannot be understood: its columns are"
+            f" recognised by their names"
+        )
     names = source.columns
     conditions = [Condition.parse(text, source) for text in where]
     group = group or written.group or ("group" if "group" in names else None)
@@ -317,7 +322,7 @@ def _checked(
 
 def _keyed(panel: Panel, examples: Examples, keys: Keys, structure: Structure, notes: Notes) -> Panel:
     """Return the panel with what its examples go by, and all notes."""
-    require_one_truth(keys, panel.truth, panel.classes, examples.rows, panel.origin)
+    require_one_truth(keys, panel.truth, panel.classes, examples, panel.origin)
     return replace(
         panel,
         ids=keys.ids,

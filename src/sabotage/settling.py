@@ -1,5 +1,6 @@
 """Codes of labels into classes, scores into class order, and labels out of scores."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -68,8 +69,9 @@ def resolve(
     classes, lookup = book.resolve(order)
     if order is None and own is not None:
         texts = {str(label) for label in classes}
-        own = [whole(label) if isinstance(label, float) else label for label in own]
-        own = [label for label in own if str(label) in texts]
+        finite = [label for label in own if not isinstance(label, float) or math.isfinite(label)]
+        own = [whole(label) if isinstance(label, float) else label for label in finite]
+        own = [label for label in own if label is not None and str(label) in texts]
         if len(own) == len(classes):
             return book.resolve(own)
     return classes, lookup

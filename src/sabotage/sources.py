@@ -15,7 +15,7 @@ from sabotage.columnar import MAGIC, open_arrow, open_parquet, whole
 from sabotage.csv_tables import open_csv
 from sabotage.errors import SabotageError, unknown
 from sabotage.json_tables import open_json
-from sabotage.parts import find_parts, in_one, is_glob, with_partition
+from sabotage.parts import find_parts, in_one, is_glob, partition, partition_types, with_partition
 from sabotage.readers import names, read_files
 from sabotage.tables import BATCH_ROWS, NOT_UTF8, Source, unreadable
 
@@ -63,7 +63,7 @@ def open_source(data: Any, format: str | None = None) -> Source:
         name = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
         source = replace(whole(read_files(paths, format), name, ", ".join(paths), format), paths=tuple(paths))
     elif is_path:
-        source = _open_path(os.fspath(data), format)
+        source = _open_all([os.fspath(data)], format)
     elif isinstance(data, list | tuple) and data and all(isinstance(one, str | os.PathLike) for one in data):
         source = _open_all([os.fspath(one) for one in data], format)
     elif hasattr(data, "iloc") and hasattr(data, "columns"):
@@ -75,21 +75,32 @@ def open_source(data: Any, format: str | None = None) -> Source:
     return source
 
 
-def _open_path(path: str, format: str | None) -> Source:
-    if os.path.isdir(path) or is_glob(path):
-        root = path if os.path.isdir(path) else "."
-        found = find_parts(path, [*ENDINGS, *ZIPPED] if format is None else [""])
-        parts = [with_partition(_open_file(one, format), root, one) for one in found]
-        return parts[0] if len(parts) == 1 else in_one(parts, path, path)
-    return _open_file(path, format)
-
-
 def _open_all(paths: Sequence[str], format: str | None) -> Source:
-    parts = [_open_path(path, format) for path in paths]
-    twice = {path for path in paths if paths.count(path) > 1}
-    if twice:
-        raise SabotageError(f"{min(twice)} is given twice: its rows would count twice")
-    return parts[0] if len(parts) == 1 else in_one(parts, f"{len(parts)} files", ", ".join(paths))
+    """Open one file, or all the parts that several paths, folders and patterns name."""
+    if len(paths) == 1 and not os.path.isdir(paths[0]) and not is_glob(paths[0]):
+        return _open_file(paths[0], format)
+    endings = [*ENDINGS, *ZIPPED] if format is None else [""]
+    several = [find_parts(path, endings) if os.path.isdir(path) or is_glob(path) else [path] for path in paths]
+    files = [file for found in several for file in found]
+    seen: set[str] = set()
+    for file in files:
+        real = os.path.realpath(file)
+        if real in seen:
+            raise SabotageError(f"{file} is given twice: its rows would count twice")
+        seen.add(real)
+    is_folder = len(paths) == 1 and os.path.isdir(paths[0])
+    root = paths[0] if is_folder else os.path.commonpath([os.path.dirname(os.path.abspath(file)) for file in files])
+    names = [os.path.relpath(file, root) for file in files]
+    # Of one folder what is in it; of files that a shell or a pattern found, all that their paths say.
+    said = [partition(name if is_folder else file) for name, file in zip(names, files, strict=True)]
+    kinds = partition_types(said)
+    parts = [
+        with_partition(replace(_open_file(file, format), name=name), values, kinds)
+        for file, name, values in zip(files, names, said, strict=True)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return in_one(parts, paths[0] if len(paths) == 1 else f"{len(files)} files", ", ".join(paths))
 
 
 def _open_file(path: str, format: str | None) -> Source:

@@ -13,6 +13,7 @@ from sabotage.columns import Columns
 from sabotage.conditions import Rows, joined
 from sabotage.errors import SabotageError, listed
 from sabotage.labels import NULL_TEXTS, LabelBook
+from sabotage.tables import Source
 from sabotage.values import Values
 
 # Batches of examples, their row numbers in the table, and the codes of their truth.
@@ -31,6 +32,15 @@ class Examples:
     rows: np.ndarray
     kept: dict[str, pa.Array]
     elsewhere: dict[str, pa.Array]
+    source: Source
+
+    def place(self, at: int) -> str:
+        """Word the place of one example."""
+        return self.source.place(int(self.rows[at]))
+
+    def places(self, at: np.ndarray) -> str:
+        """Word the places of several."""
+        return self.source.places(self.rows[at].tolist())
 
 
 @dataclass
@@ -102,8 +112,10 @@ class Reader:
                 if said.fused_scores is not None:
                     self._read_scores(batch, columns.fused_scores, rows, said.fused_scores[part])
         self.rows.require(n, columns.truth)
-        kept_columns = {name: joined(arrays) for name, arrays in kept.items()}
-        return Examples(joined(ids), places[:n], kept_columns, self.rows.elsewhere), Emitted(
+        kept_columns = {name: joined(arrays, name) for name, arrays in kept.items()}
+        all_ids = joined(ids, str(columns.id))
+        examples = Examples(all_ids, places[:n], kept_columns, self.rows.elsewhere, self.rows.source)
+        return examples, Emitted(
             said.truth[:n],
             said.labels[:n],
             said.confidence[:n],

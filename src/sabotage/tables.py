@@ -1,6 +1,7 @@
 """A table that has not been read yet, and what the readers of all formats share."""
 
 import json
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sabotage.errors import SabotageError
+from sabotage.errors import SabotageError, listed
 
 # Rows at a time: half as many took longer, twice as many were not faster.
 BATCH_ROWS = 16_384
@@ -41,15 +42,27 @@ class Source:
 
     @property
     def class_order(self) -> list[object] | None:
-        """The order of the classes, where the table's metadata say it."""
-        metadata = self.schema.metadata or {}
-        return json.loads(metadata[CLASSES]) if CLASSES in metadata else None
+        """The order of the classes, where the table's metadata say it and it is a list of labels."""
+        found = self._said(CLASSES)
+        return found if isinstance(found, list) and all(_is_label(label) for label in found) else None
 
     @property
-    def metadata(self) -> dict[str, Any]:
-        """What a panel wrote of itself into its table's metadata; empty where no panel did."""
-        metadata = self.schema.metadata or {}
-        return json.loads(metadata[PANEL]) if PANEL in metadata else {}
+    def description(self) -> Any:
+        """What a panel wrote of itself into the metadata, None where no panel did; anybody may have written it."""
+        return self._said(PANEL)
+
+    @property
+    def has_broken_order(self) -> bool:
+        """Whether the metadata give an order of the classes that cannot be read."""
+        return CLASSES in (self.schema.metadata or {}) and self.class_order is None
+
+    def _said(self, key: bytes) -> Any:
+        """Return what stands under a key of the metadata: None for nothing, an empty text for what is no JSON."""
+        text = (self.schema.metadata or {}).get(key)
+        try:
+            return None if text is None else json.loads(text)
+        except (ValueError, RecursionError):
+            return ""
 
     @property
     def columns(self) -> list[str]:
@@ -58,11 +71,24 @@ class Source:
 
     def place(self, row: int) -> str:
         """Word the place of a row, counted from 0, in a message."""
-        at = bisect_right(self.starts, row, key=lambda start: start[0]) - 1
-        if at < 0:
-            return f"row {row} of {self.name}"
-        start, part = self.starts[at]
+        start, part = self._part(row)
         return f"row {row - start} of {part}"
+
+    def places(self, rows: Sequence[int]) -> str:
+        """Word the places of several rows."""
+        parts = {self._part(row) for row in rows}
+        if len(parts) > 1:
+            return listed([self.place(row) for row in rows], 4)
+        start, part = parts.pop()
+        return f"rows {listed([row - start for row in rows], 4)} of {part}"
+
+    def part(self, row: int) -> str:
+        """Name the part of the table in which a row stands."""
+        return self._part(row)[1]
+
+    def _part(self, row: int) -> tuple[int, str]:
+        at = bisect_right(self.starts, row, key=lambda start: start[0]) - 1
+        return self.starts[at] if at >= 0 else (0, self.name)
 
 
 def unreadable(name: str, format: str, error: BaseException) -> SabotageError:
@@ -103,15 +129,18 @@ def plain(array: pa.Array, column: str, table: str) -> pa.Array:
     kind = array.type
     if isinstance(kind, pa.DictionaryType):
         if _is_view(kind.value_type):
-            array = pa.DictionaryArray.from_arrays(array.indices, plain(array.dictionary, column, table))
+            values = plain(array.dictionary, column, table)
+            array = pa.DictionaryArray.from_arrays(array.indices, values, ordered=kind.ordered)
             kind = array.type
         if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
             return array
         if not pa.types.is_nested(kind.value_type) and not kind.ordered:
             return plain(array.dictionary_decode(), column, table)
         return array
-    if _is_view(kind):
-        return pa.array(array.to_pylist(), pa.large_string())  # a cast would want pyarrow > 17
+    if _is_view(kind):  # a cast would want pyarrow > 17
+        return pa.array(array.to_pylist(), pa.large_string() if _is_text_view(kind) else pa.large_binary())
+    if pa.types.is_decimal(kind) and kind.bit_width < 128:
+        return array.cast(pa.decimal128(kind.precision, kind.scale))
     if pa.types.is_float16(kind):
         return array.cast(pa.float32())
     if (
@@ -125,4 +154,12 @@ def plain(array: pa.Array, column: str, table: str) -> pa.Array:
 
 
 def _is_view(kind: pa.DataType) -> bool:
+    return _is_text_view(kind) or bool(getattr(pa.types, "is_binary_view", lambda _: False)(kind))
+
+
+def _is_text_view(kind: pa.DataType) -> bool:
     return bool(getattr(pa.types, "is_string_view", lambda _: False)(kind))
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

@@ -26,7 +26,7 @@ def test_joined_as_pandas_merges(order, known, as_text):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SabotageWarning)
-        read = read_panel(frame, truth_table=truth)
+        read = read_panel(frame, truth_table=truth, classes=["x", "y", "z"])  # a draw may know one class
     assert read.ids.to_pylist() == merged["id"].tolist()
     assert [read.classes[c] for c in read.truth] == merged["label"].tolist()
     assert read.group == "group"
@@ -108,3 +108,50 @@ def test_the_audit_names_the_second_table(tmp_path):
     assert found["settings"]["truth_table"] == str(tmp_path / "truth.csv")
     assert found["input"]["n_files"] == 2
     assert found["input"]["sha256"] not in (None, sabotage.files.sha256([str(tmp_path / "preds.parquet")]))
+
+
+def test_ids_that_are_null_or_beyond_integers():
+    frame = frames()
+    with pytest.warns(SabotageWarning, match="2 rows of the DataFrame have no id: they are not used"):
+        read = read_panel(frame, truth_table=pd.DataFrame({"id": [2, None, 1, None], "y": list("yyxx")}))
+    assert read.truth.tolist() == [0, 1]
+    for odd in (1e300, np.inf, 0.5):
+        truth = pa.table({"id": pa.array([odd, 1.0, 2.0]), "y": list("xxy")})
+        assert read_panel(frame, truth_table=truth).truth.tolist() == [0, 1]
+    with pytest.raises(SabotageError, match="id of the table is null in every row"):
+        read_panel(frame, truth_table=pa.table({"id": pa.nulls(2), "y": ["x", "y"]}))
+
+
+def test_one_fraction_among_many_batches_of_ids_loses_no_truth():
+    n = 40_000
+    ids = np.arange(n, dtype=float)
+    ids[-1] = 0.5
+    frame = pa.table({"id": ids, "a_label": list("xy") * (n // 2), "a_confidence": np.full(n, 0.5)})
+    truth = pa.table({"id": [*range(n - 1), 0.5], "y": ["y", *"xy" * (n // 2 - 1), "x"]})
+    assert read_panel(frame, truth_table=truth).origin.n_dropped == 0
+
+
+def test_columns_of_a_csv_beside_the_truth_are_read_as_those_of_any_csv(tmp_path):
+    frame = pd.DataFrame({"id": [1, 2, 3, 4], "a_label": list("xyxy"), "a_confidence": 0.5})
+    path = tmp_path / "t.csv"
+    path.write_text("id,y,age,b_label,b_confidence\n1,x,9,01,0.5\n2,y,10,x,\n3,x,11,x,0.25\n4,y,100,x,1\n")
+    assert read_panel(frame, truth_table=path, where=["age > 10"]).ids.to_pylist() == [3, 4]
+    read = read_panel(frame, truth_table=path)
+    assert read.classes == ("01", "x", "y")
+    np.testing.assert_array_equal(read.confidence[:, 1], [0.5, np.nan, 0.25, 1])
+    path.write_text("id,y,b_label,b_confidence\n1,x,x,0.5\n2,y,y,high\n")
+    with pytest.raises(SabotageError, match=r"b_confidence must be a number: found 'high' in row 1 of t.csv"):
+        read_panel(frame, truth_table=path)
+
+
+def test_a_column_that_nobody_asks_for_may_be_of_any_type_and_categories_keep_their_order():
+    truth = pd.DataFrame({"id": [1, 2], "y": pd.Categorical(["x", "y"], ["z", "y", "x"], ordered=True)})
+    truth["embedding"] = [[0.5], [0.25]]
+    assert read_panel(frames(), truth_table=truth).classes == ("y", "x")
+
+
+def test_an_id_in_two_parts_of_the_truth_is_named_by_part(tmp_path):
+    (tmp_path / "a.csv").write_text("id,y\n1,x\n2,y\n")
+    (tmp_path / "b.csv").write_text("id,y\n3,x\n1,y\n")
+    with pytest.raises(SabotageError, match=r"'1' stands in row 0 of a.csv, row 1 of b.csv: an id has one truth"):
+        read_panel(frames(), truth_table=tmp_path)

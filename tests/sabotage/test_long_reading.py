@@ -348,3 +348,50 @@ def test_the_audit_of_a_long_table_says_so(tmp_path):
     assert found["input"]["is_long"] is True
     assert (found["input"]["n_examples"], found["input"]["n_rows"]) == (40, 240)
     assert "40 in 240 rows" in repr(audit.panel)
+
+
+# ---- names of agents ----
+
+
+def of_agents(*agents):
+    n = len(agents)
+    return {
+        "id": [1] * n,
+        "agent": pa.array(agents),
+        "label": ["x", "y", "x"][:n],
+        "confidence": [0.5] * n,
+        "y": ["x"] * n,
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (of_agents("f", ""), "agent is null in row 1 of the table: every candidate needs its agent"),
+        (of_agents(1.0, float("nan")), "agent is null in row 1 of the table"),
+        (of_agents("f", "a\nb"), "agent, row 1 of the table: found a name with a newline in it"),
+        (of_agents(b"f", b"v"), "agent of the table holds binary: texts or integers would do"),
+        (of_agents(True, False), "agent of the table holds bool"),
+    ],
+)
+def test_agents_that_have_no_name(table, says):
+    with pytest.raises(SabotageError, match=says):
+        read_panel(table)
+
+
+def test_an_empty_agent_of_a_csv_is_none(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("id,agent,label,confidence,y\n1,f,x,0.5,x\n1,,y,0.5,x\n")
+    with pytest.raises(SabotageError, match=r"agent is null in row 1 of long.csv"):
+        read_panel(path)
+
+
+def test_agents_that_look_alike_and_agents_that_are_numbers():
+    with pytest.warns(SabotageWarning, match="the agents 'f' and 'F ' look alike and are two"):
+        assert read_panel(of_agents("f", "F ")).agents == ("f", "F ")
+    assert read_panel(of_agents(2.0, 1.0), agents=["1"]).agents == ("1",)
+
+
+def test_nan_is_nothing_in_a_kept_column():
+    table = {**of_agents("f", "v"), "group": pa.array([np.nan, 3.0])}
+    assert read_panel(table).column("group").to_pylist() == [3.0]

@@ -1,6 +1,7 @@
 """A panel that is written is read back as it was, and a table that has changed since is read by its names."""
 
 import dataclasses
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from builders import make_panel, panels
 from hypothesis import given, settings
 
 import sabotage
-from sabotage import Panel, read_panel
+from sabotage import Panel, SabotageWarning, read_panel
+from sabotage.metadata import describe
 
 
 def require_round_trip(panel: Panel, path) -> None:
@@ -90,3 +92,50 @@ def test_a_table_that_has_changed_is_read_by_its_names(tmp_path):
     assert found.agents == ("agent0", "agent1", "agent2", "new")
     pq.write_table(table.replace_schema_metadata({"sabotage_panel": '{"version": 99}'}), tmp_path / "p.parquet")
     assert read_panel(str(tmp_path / "p.parquet")).agents == ("agent0", "agent1", "agent2")
+
+
+def lies():
+    """What stands in the metadata, and is nothing that a panel writes."""
+    true = describe(make_panel(20))
+    agent = true["agents"][0]
+    yield from (b"{", b"\xff\xfe", b"[" * 100_000, b"[1]", b"3", b'"x"', b"{}", b'{"version": 1}')
+    for key, values in {
+        "agents": (None, [], {}, ["x"], [{**agent, "more": 1}], [{"name": "v"}], [agent, agent]),
+        "keep": (None, "g", [["g"]], ["y"]),
+        "group": (3, ["g"], "not kept"),
+        "seed_column": ("id",),
+        "weights": (3, ["x"], "not a suffix"),
+    }.items():
+        yield from (json.dumps({**true, key: value}).encode() for value in values)
+    for key, value in {"label": 3, "scores": None, "reliability": ["x"], "name": None, "confidence": "y"}.items():
+        agents = [{**agent, key: value}, *true["agents"][1:]]
+        yield json.dumps({**true, "agents": agents}).encode()
+
+
+@pytest.mark.parametrize("text", lies())
+def test_a_description_that_no_panel_wrote_is_not_believed(text):
+    panel = make_panel(20)
+    table = panel.to_table().replace_schema_metadata({"sabotage_panel": text})
+    with pytest.warns(SabotageWarning, match="what the metadata of the table say of the panel that wrote it cannot be"):
+        read = read_panel(table)
+    assert read.agents == panel.agents
+    np.testing.assert_array_equal(read.scores, panel.scores)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[", b"3", b'{"a": 1}', b'[["a"]]', b'[NaN, "fear"]', b"[Infinity]", b"\xff", b"null"]
+)
+def test_an_order_of_classes_that_is_none_is_not_believed(text):
+    table = make_panel(20).to_table().replace_schema_metadata({"sabotage_classes": text})
+    with pytest.warns(SabotageWarning, match="cannot be understood"):
+        assert read_panel(table).classes == ("anger", "disgust", "fear", "happy")
+
+
+@pytest.mark.parametrize("values", [[2**64 - 1, 2**63], [1e300, 2.0]])
+def test_classes_that_no_integer_of_arrow_holds_are_read_back(values, tmp_path):
+    labels = np.array(values * 2)
+    panel = read_panel({"y": labels, "v_label": labels, "v_confidence": [0.5] * 4})
+    panel.to_parquet(tmp_path / "p.parquet")
+    read = read_panel(tmp_path / "p.parquet")
+    assert read.classes == panel.classes == tuple(sorted(int(value) for value in values))
+    np.testing.assert_array_equal(read.labels, panel.labels)

@@ -119,7 +119,7 @@ def test_json_in_many_blocks_and_types_that_come_late(tmp_path, monkeypatch):
         (['{"y": 1, "a_label": 1}', "", "[1]"], "line 3 of p.jsonl is a JSON list: one object a line"),
         (['{"y": 1, "a_label": 1}', '{"y": 2'], "line 2 of p.jsonl is not JSON"),
         (["[1, 2"], "p.jsonl is no JSON list of records, nor one object a line"),
-        (["[1, 2]"], "line 1 of p.jsonl is a JSON int"),
+        (["[1, 2]"], "row 0 of p.jsonl is a JSON int"),
         (
             ['{"y": 1, "a_label": 1, "a_confidence": 0.5}', '{"y": 2, "a_label": 1, "a_confidence": "high"}'],
             "a_confidence must be a number: found 'high' in row 1 of p.jsonl",
@@ -226,7 +226,7 @@ def test_folders_named_by_a_value_are_a_column(panel, tmp_path):
     pq.write_table(panel.to_table().slice(50), tmp_path / "split=train" / "site=1" / "a.parquet")
     read = read_panel(str(tmp_path), keep=["site"])
     assert (read.n_examples, read.origin.n_other_split) == (50, 40)
-    assert set(read.column("site").to_pylist()) == {"1"}
+    assert set(read.column("site").to_pylist()) == {1}
     assert read_panel(str(tmp_path), where=["split == train"]).n_examples == 40
 
 
@@ -261,3 +261,128 @@ def test_a_file_of_no_known_ending_may_be_named(panel, tmp_path):
     require_same(read_panel(str(path), input_format="jsonl"), panel)
     os.rename(path, tmp_path / "only")
     assert open_source(str(tmp_path), "jsonl").n_rows == 90
+
+
+# ---- what went wrong once ----
+
+ROWS = ("1,a,a,0.5", "2,b,b,0.5", "3,a,b,0.5", "4,b,a,0.5")
+HEADER = "id,y,v_label,v_confidence"
+
+
+def write(path, *rows, header=HEADER):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return str(path)
+
+
+def test_files_that_a_shell_found_say_as_much_as_their_folder(tmp_path):
+    """An expanded pattern lost the column of its folders: rows to train on were analysed."""
+    files = [write(tmp_path / f"split={s}" / "a.csv", *ROWS[k : k + 2]) for k, s in ((0, "test"), (2, "train"))]
+    folders = [str(tmp_path / "split=test"), str(tmp_path / "split=train")]
+    for data in (str(tmp_path), files, folders, str(tmp_path / "*" / "*.csv")):
+        read = read_panel(data)
+        assert (read.ids.to_pylist(), read.origin.n_other_split) == ([1, 2], 2)
+    (tmp_path / "split=train" / "a.csv").write_text(f"{HEADER}\n3,a,b,0.5\n4,b,a,7\n")
+    for data in (folders, files):
+        with pytest.raises(SabotageError, match=r"found 7.0 in row 1 of split=train/a.csv"):
+            read_panel(data, split=None)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_values_of_folders_are_numbers_where_they_spell_them(ending, tmp_path):
+    for k, seed in enumerate(("1", "2", "10")):
+        path = write(tmp_path / f"seed={seed}" / f"w_confidence=0.{k + 1}" / "a.csv", *ROWS)
+        frame = pd.read_csv(path).assign(w_label="a")
+        if ending == "parquet":
+            frame.to_parquet(path.replace("csv", "parquet"))
+            os.remove(path)
+        else:
+            frame.to_csv(path, index=False)
+    read = read_panel(str(tmp_path), where=["seed < 10"], seed_column="seed")
+    assert sorted(set(read.column("seed").to_pylist())) == [1, 2]
+    assert sorted(set(read.confidence[:, read.agents.index("w")])) == [0.1, 0.2]
+
+
+def test_names_of_folders_are_spelled_as_others_spell_them(tmp_path):
+    write(tmp_path / "group=a%20b" / "a.csv", *ROWS[:2])
+    write(tmp_path / "group=__HIVE_DEFAULT_PARTITION__" / "a.csv", *ROWS[2:])
+    assert read_panel(str(tmp_path)).column("group").to_pylist() == [None, None, "a b", "a b"]
+
+
+def test_endings_in_capitals_and_folders_behind_links_are_parts(tmp_path):
+    write(tmp_path / "in" / "A.CSV", *ROWS[:2])
+    write(tmp_path / "out" / "b.csv", *ROWS[2:])
+    os.symlink(tmp_path / "out", tmp_path / "in" / "more")
+    os.symlink(tmp_path / "in", tmp_path / "in" / "again")
+    assert read_panel(str(tmp_path / "in")).n_examples == 4
+
+
+def test_a_part_under_two_names_is_given_twice(tmp_path):
+    path = write(tmp_path / "a.csv", *ROWS)
+    for data in ([path, f"{tmp_path}/./a.csv"], [str(tmp_path), path]):
+        with pytest.raises(SabotageError, match=r"a.csv is given twice"):
+            read_panel(data)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (("1,a,a,0.5",), r"id is not unique: 1 stands in row 0 of a.csv, row 0 of b.csv"),
+        ((",a,a,0.5",), r"id is null in row 0 of b.csv"),
+        (("5,a,a,0.5", "5,a,a,0.5"), r"id is not unique: 5 stands in rows 0, 1 of b.csv"),
+    ],
+)
+def test_ids_are_placed_in_their_part(rows, says, tmp_path):
+    write(tmp_path / "a.csv", *ROWS)
+    write(tmp_path / "b.csv", *rows)
+    with pytest.raises(SabotageError, match=says):
+        read_panel(str(tmp_path))
+
+
+def test_runs_and_truths_are_placed_in_their_part(tmp_path):
+    header = f"{HEADER},seed"
+    write(tmp_path / "a.csv", "1,a,a,0.5,0", "2,b,a,0.5,0", header=header)
+    for row, says in (
+        ("2,a,a,0.5,1", r"found 'b' in row 1 of a.csv and 'a' in row 1 of b.csv"),
+        ("2,b,a,0.5,", r"seed is null in row 1 of b.csv"),
+        ("2,b,a,0.5,0", r"2 with seed 0 stands in row 1 of a.csv, row 1 of b.csv"),
+    ):
+        write(tmp_path / "b.csv", "1,a,a,0.5,1", row, header=header)
+        with pytest.raises(SabotageError, match=says):
+            read_panel(str(tmp_path), seed_column="seed")
+
+
+def test_a_type_that_is_not_read_is_named_by_part(tmp_path):
+    frame = pd.DataFrame({"id": [1, 2], "y": ["a", "b"], "v_label": ["a", "b"], "v_confidence": 0.5})
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.assign(y=[["a"], ["b"]]).to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(SabotageError, match=r"y of b.parquet holds list<.*>, which is not read"):
+        read_panel(str(tmp_path))
+
+
+def test_ids_of_parts_stay_numbers(tmp_path):
+    frame = pd.DataFrame({"id": [1, 2], "y": ["a", "b"], "v_label": ["a", "b"], "v_confidence": 0.5})
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.assign(id=np.array([3, 2e15])).to_parquet(tmp_path / "b.parquet")
+    assert read_panel(str(tmp_path)).ids.to_pylist() == [1, 2, 3, 2_000_000_000_000_000]
+
+
+def test_a_csv_that_begins_with_empty_lines_or_ends_with_its_header(tmp_path):
+    write(tmp_path / "a.csv", *ROWS, header=f"\n\n{HEADER}")
+    (tmp_path / "b.csv").write_text(HEADER)
+    assert read_panel(str(tmp_path)).n_examples == 4
+    with pytest.raises(SabotageError, match=r"b.csv has no rows"):
+        read_panel(str(tmp_path / "b.csv"))
+    write(tmp_path / "c.csv", *(f"{row},1" for row in ROWS), header=f'{HEADER},"a\nnote"')
+    assert read_panel(str(tmp_path / "c.csv")).origin.ignored_columns == ("a\nnote",)
+
+
+def test_arrow_parts_do_not_keep_their_files_open(tmp_path):
+    table = pa.table({"y": ["a", "b"], "v_label": ["a", "b"], "v_confidence": [0.5, 0.5]})
+    for k in range(40):
+        with pa.ipc.new_file(tmp_path / f"{k}.arrow", table.schema) as writer:
+            writer.write_table(table)
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    assert open_source(str(tmp_path)).n_rows == 80
+    source = open_source(str(tmp_path))
+    assert not before or len(os.listdir("/proc/self/fd")) < before + 20, source
