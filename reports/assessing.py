@@ -43,10 +43,11 @@ def print_assessment(assessment: Assessment, path: str) -> None:
 
 
 def _caption(assessment: Assessment) -> str:
-    how = "on calibration rows"
+    how, among = "on calibration rows", ""
     if assessment.fold is not None:
-        how = f"crosswise in {int(assessment.fold.max()) + 1} folds"
-    return f"Reliability by {assessment.method}, fitted {how}: AUROC against being right, on rows not fitted on."
+        how, among = f"crosswise in {int(assessment.fold.max()) + 1} folds", ", among those of one fold"
+    judged = f"AUROC against being right, on rows not fitted on{among}."
+    return f"Reliability by {assessment.method}, fitted {how}: {judged}"
 
 
 def _areas(own: Assessed) -> tuple[Cell, ...]:

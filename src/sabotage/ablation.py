@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sabotage.batches import count
 from sabotage.errors import SabotageError, unknown
 from sabotage.masking import Mask, Masking
 from sabotage.panel import KINDS
-from sabotage.records import check
+from sabotage.records import check, scored
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +64,10 @@ class AblationAgent:
             raise unknown("modality", self.modality, self.blocks)
         if self.mode == "only" and len(self.blocks) < 2:
             raise SabotageError("mode only masks the other modalities: blocks must have two or more")
-        if self.n_draws < 1 or (self.n_draws > 1 and self.mask in ("mean", "zeros")):
-            raise SabotageError(f"n_draws must be 1 with mask {self.mask}, else 1 or more: found {self.n_draws}")
+        alike = not callable(self.mask) and self.mask != "shuffle"
+        if not isinstance(self.n_draws, Integral) or self.n_draws < 1 or (self.n_draws > 1 and alike):
+            most = f"1 with mask {self.mask}" if alike else "a whole number from 1 on"
+            raise SabotageError(f"n_draws must be {most}: found {self.n_draws!r}")
 
     @property
     def kind(self) -> str:
@@ -174,6 +177,6 @@ def asked(model: Any, batch: Any, classes: Sequence[object] | None, name: str) -
     if not isinstance(said, Emissions):
         if classes is None:
             raise SabotageError(f"{name} has scores and no classes: say what their columns stand for, classes=[...]")
-        said = Emissions(scores=np.asarray(said, np.float64), classes=tuple(classes))
+        said = scored(said, tuple(classes), name)
     check(said, count(batch), name)
     return said

@@ -31,7 +31,9 @@ class Areas:
     missing: int | None
 
 
-def area(positive: np.ndarray, value: np.ndarray, groups: np.ndarray | None) -> tuple[Estimate, int | None] | None:
+def area(
+    positive: np.ndarray, value: np.ndarray, groups: np.ndarray | None, strata: np.ndarray | None = None
+) -> tuple[Estimate, int | None] | None:
     """Return the AUROC of `value` for `positive`, and why it has no interval, if so.
 
     Parameters
@@ -41,14 +43,16 @@ def area(positive: np.ndarray, value: np.ndarray, groups: np.ndarray | None) -> 
         Without NaN; higher where an example is the more likely a positive one.
     groups : ndarray of shape (n,), int64, or None
         Cluster of each example, from 0 without gaps.
+    strata : ndarray of shape (n,), int64, or None
+        Where given, only examples of one stratum are compared: the mean over all such pairs.
 
     Returns
     -------
     tuple of Estimate and int or None, or None
-        None where one kind is missing. The interval is None where fewer than 10 clusters hold either kind, and where
-        the kinds are parted without exception: all influence values are 0 then, which is no certainty.
+        None where one kind is missing, of every stratum. The interval is None where fewer than 10 clusters hold either
+        kind, and where the kinds are parted without exception: all influence values are 0 then, which is no certainty.
     """
-    found = _influence(positive, value)
+    found = _influence(positive, value, strata)
     if found is None:
         return None
     at, influence, parted = found
@@ -58,13 +62,17 @@ def area(positive: np.ndarray, value: np.ndarray, groups: np.ndarray | None) -> 
 
 
 def paired_areas(
-    positive: np.ndarray, first: np.ndarray, second: np.ndarray, groups: np.ndarray | None
+    positive: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    groups: np.ndarray | None,
+    strata: np.ndarray | None = None,
 ) -> Areas | None:
     """Compare the AUROCs of two values for `positive`, on the same examples.
 
     Parameters
     ----------
-    positive, first, second, groups
+    positive, first, second, groups, strata
         As for `area`.
 
     Returns
@@ -78,7 +86,7 @@ def paired_areas(
     common cancels: the covariance of DeLong, DeLong and Clarke-Pearson 1988 (doi:10.2307/2531595), over clusters that
     of Obuchowski 1997 (doi:10.2307/2533958), with one factor G / (G - 1).
     """
-    one, other = _influence(positive, first), _influence(positive, second)
+    one, other = _influence(positive, first, strata), _influence(positive, second, strata)
     if one is None or other is None:
         return None
     pair = [estimate(value, influence, groups) for value, influence, _ in (one, other)]
@@ -123,14 +131,39 @@ def count_clusters(groups: np.ndarray | None, which: np.ndarray) -> int:
     return int(np.count_nonzero(which if groups is None else np.bincount(groups[which])))
 
 
-def _influence(positive: np.ndarray, value: np.ndarray) -> tuple[float, np.ndarray, bool] | None:
+def _influence(
+    positive: np.ndarray, value: np.ndarray, strata: np.ndarray | None = None
+) -> tuple[float, np.ndarray, bool] | None:
     """Return an AUROC, its influence values (n,) and whether it parts the kinds; None where one kind is missing."""
+    if strata is not None:
+        return _within(positive, value, strata)
     level = np.unique(value, return_inverse=True)[1]
     found = scoring.auroc(positive, level)
     if found is None:
         return None
     parted = level[positive].min() > level[~positive].max() or level[positive].max() < level[~positive].min()
     return found, delong(positive, level, found), bool(parted)
+
+
+def _within(positive: np.ndarray, value: np.ndarray, strata: np.ndarray) -> tuple[float, np.ndarray, bool] | None:
+    """Return the same over the pairs of one stratum: the strata's AUROCs, weighed by how many pairs they have."""
+    parts = []
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
+        found = _influence(positive[rows], value[rows])
+        if found is not None:
+            n = np.bincount(positive[rows])
+            # Deviations from the mean of a stratum's few are too small, by kind, as DeLong's denominators have it.
+            spread = np.sqrt(n / np.maximum(n - 1, 1))[positive[rows].astype(np.int64)]
+            parts.append((rows, int(n.prod()), (found[0], found[1] * spread, found[2])))
+    n_pairs = sum(pairs for _, pairs, _ in parts)
+    if not n_pairs:
+        return None
+    total, influence = 0.0, np.zeros(len(positive))
+    for rows, pairs, (at, own, _) in parts:
+        total += pairs / n_pairs * at
+        influence[rows] = pairs / n_pairs * own
+    return total, influence, all(parted for _, _, (_, _, parted) in parts)
 
 
 def _why_none(positive: np.ndarray, parted: bool, groups: np.ndarray | None) -> int | None:

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from sabotage.agents import Agent, Emissions
-from sabotage.columns import FUSED_LABEL_NAMES
+from sabotage.columns import FUSED, FUSED_LABEL_NAMES
 from sabotage.emitting import emit
 from sabotage.errors import SabotageError, listed
 from sabotage.panel import KINDS, Panel
 from sabotage.reading import read_panel
-from sabotage.records import by_frequency
+from sabotage.records import by_frequency, require_distinct
 
 
 def ask_agents(
@@ -33,10 +33,19 @@ def ask_agents(
         if name in columns:
             raise SabotageError(f"columns must not hold {name!r}: give {'ids' if name == 'id' else 'y'}")
     said = emit(agents, X, **asking)
+    if not said:
+        raise SabotageError("agents must hold at least one agent: found none")
+    reserved = [name for name in said if name in FUSED]
+    if reserved:
+        raise SabotageError(f"no agent may be called {reserved[0]}: its columns would be read as the recorded decision")
     table: dict[str, Any] = {"id": ids} if ids is not None else {}
     table |= {"y": y} | dict(columns)
     for name, emissions in said.items():
-        table |= _columns(name, emissions)
+        own = _columns(name, emissions)
+        twice = [column for column, values in own.items() if values is not None and table.get(column) is not None]
+        if twice:
+            raise SabotageError(f"{listed(twice)} would stand twice: rename the agent {name}, or what is in columns")
+        table |= own
     table = {name: values for name, values in table.items() if values is not None}
     odd = [f"{name} ({len(values)})" for name, values in table.items() if len(values) != len(y)]
     if odd:
@@ -63,6 +72,8 @@ def _columns(name: str, said: Emissions) -> dict[str, Any]:
         f"{name}_confidence": said.confidence,
         f"{name}_reliability": said.reliability,
     }
+    if said.scores is not None:
+        require_distinct(said.classes, name)
     for position, label in enumerate(said.classes):
         if said.scores is not None:
             table[f"{name}_p_{label}"] = np.asarray(said.scores)[:, position]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,9 @@ class Assessed:
         Rows judged: where the agent spoke and could be estimated.
     n_right : int
     auroc : Estimate or None
-        Of the estimate against being right; None where the agent is right on all or none of them.
+        Of the estimate against being right; None where the agent is right on all or none of them. Crosswise, the rows
+        of one fold are compared with each other, here and in all that follows: the fit that leaves out a fold in which
+        the agent is often right expects less of it, so that estimates of two folds are ordered the wrong way round.
     n_paired : int
         Of these, the rows that have a confidence.
     auroc_confidence : Estimate or None
@@ -168,7 +171,9 @@ def assess(
     Notes
     -----
     The fit is that of `sabotage.correctness.estimate_right`. Intervals are DeLong's, over clusters of the panel, and
-    take the fits as given.
+    take the fits as given. Crosswise the fits share rows with each other and with what is judged: by simulation of 200
+    to 500 rows, intervals hold the AUROC in 93 to 95 % where there is something to learn, and in 83 to 89 % where
+    there is next to nothing.
     """
     assessor = ASSESSORS.get(method)
     if assessor is None:
@@ -178,6 +183,10 @@ def assess(
             "reliability is learned from rows that are not judged: give calibration rows (on the command line, a column"
             " split) or cross_fit (--cross-fit K), one of the two"
         )
+    if calibration is panel:
+        raise SabotageError("calibration must be other rows than those that are judged: give cross_fit for these")
+    if cross_fit is not None and not isinstance(cross_fit, Integral):
+        raise SabotageError(f"cross_fit must be a number of folds: found {cross_fit!r:.80}")
     given = beside = check_given(panel, Given(features, training))
     fold = None
     if calibration is None:
@@ -186,7 +195,7 @@ def assess(
         assert cross_fit is not None  # one of the two is there
         negative, odd = find_logits(panel)
         require(method, panel, odd, given)
-        fold = assign_folds(panel, cross_fit, group, seed)
+        fold = assign_folds(panel, int(cross_fit), group, seed)
         source = panel
     else:
         if calibration.agents != panel.agents:
@@ -204,6 +213,10 @@ def assess(
             raise SabotageError("features and calibration_features go together: give both, or neither")
         require(method, source, odd, beside)
     notes = Notes()
+    if calibration is not None and (twice := _shared(panel, calibration)):
+        notes.add(
+            f"{twice:,} of the ids judged are among the calibration rows: the AUROCs are too good, if they are one"
+        )
     reliability, n_fit = np.full(panel.labels.shape, np.nan), []
     right, spoke = source.labels == source.truth[:, None], source.spoke
     for m, agent in enumerate(panel.agents):
@@ -223,26 +236,35 @@ def assess(
         for note, count in Counter(heard).items():
             notes.add(f"{note} ({count} of {n_folds} folds)")
     assessed = panel.with_weights(reliability)
-    return Assessment(method, assessed, _judge(assessed, n_fit, notes), fold, tuple(notes))
+    return Assessment(method, assessed, _judge(assessed, n_fit, fold, notes), fold, tuple(notes))
 
 
-def _judge(panel: Panel, n_fit: Sequence[int], notes: Notes) -> tuple[Assessed, ...]:
+def _shared(panel: Panel, calibration: Panel) -> int:
+    """Count the ids that both have; none where an id is the row number of its own table."""
+    if panel.origin.id_column is None or calibration.origin.id_column is None:
+        return 0
+    return len(set(panel.ids.to_pylist()) & set(calibration.ids.to_pylist()))
+
+
+def _judge(panel: Panel, n_fit: Sequence[int], fold: np.ndarray | None, notes: Notes) -> tuple[Assessed, ...]:
     """Judge the reliability of every agent, and its confidence beside it."""
     groups = clusters(panel)
     table = []
     for m, agent in enumerate(panel.agents):
         rows = np.flatnonzero(panel.spoke[:, m] & ~np.isnan(panel.reliability[:, m]))
         right = panel.labels[rows, m] == panel.truth[rows]
-        own = area(right, panel.reliability[rows, m], subset(groups, rows))
+        own = area(right, panel.reliability[rows, m], subset(groups, rows), None if fold is None else fold[rows])
         paired = rows[~np.isnan(panel.confidence[rows, m])]
         beside = paired_areas(
             panel.labels[paired, m] == panel.truth[paired],
             panel.reliability[paired, m],
             panel.confidence[paired, m],
             subset(groups, paired),
+            None if fold is None else fold[paired],
         )
         if own is None:
-            notes.add(f"{agent} is right on all or none of the {len(rows):,} rows judged: its AUROCs are null")
+            where = "" if fold is None else ", or of those of each fold"
+            notes.add(f"{agent} is right on all or none of the {len(rows):,} rows judged{where}: its AUROCs are null")
         elif own[1] is not None:
             notes.add(
                 f"{agent}: fewer than {FEWEST_CLUSTERS} clusters are right, or wrong, or the estimate parts them"

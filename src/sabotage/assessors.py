@@ -179,6 +179,10 @@ def check_given(panel: Panel, given: Given, widths: Mapping[str, int] | None = N
             wanted[agent] = training[agent].shape[1]
             if np.isnan(training[agent]).any() or not len(training[agent]):
                 raise SabotageError(f"training of {agent} must have rows, without NaN: leave out rows that have some")
+        if own is not None and training is not None and np.array_equal(own[agent], training[agent]):
+            raise SabotageError(
+                f"training of {agent} must be other rows than its features: each is at a distance of 0 from itself"
+            )
         if own is not None and own[agent].shape[1] != wanted.get(agent, own[agent].shape[1]):
             raise SabotageError(
                 f"features of {agent} must have as many columns everywhere: found {own[agent].shape[1]} and"
@@ -192,6 +196,8 @@ def _arrays(
 ) -> dict[str, np.ndarray] | None:
     if arrays is None:
         return None
+    if not isinstance(arrays, Mapping):
+        raise SabotageError(f"{what} must be a dict of arrays by agent: found a {type(arrays).__name__}")
     missing = [agent for agent in agents if agent not in arrays]
     if missing:
         raise SabotageError(f"{what} must hold an array of every agent: {listed(missing)} not there")

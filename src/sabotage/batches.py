@@ -1,6 +1,6 @@
 """Batches of examples of any kind: how many there are, some of them in their own kind, and what each one holds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,11 +48,12 @@ def take(batch: Any, rows: Sequence[int]) -> Any:
 def contents(batch: Any) -> Iterator[object]:
     """Yield what each example holds, alike for alike examples whatever stands around them in memory."""
     if isinstance(batch, Mapping):
-        names = [str(name) for name in batch]
-        for values in zip(*(contents(part) for part in batch.values()), strict=True):
-            yield dict(zip(names, values, strict=True))
+        yield from _rows(batch, list(batch.values()))
     elif hasattr(batch, "iloc") and hasattr(batch, "columns"):
-        yield from contents({name: batch.iloc[:, at] for at, name in enumerate(batch.columns)})
+        columns = [batch.iloc[:, at] for at in range(len(batch.columns))]
+        yield from _rows(batch.columns, columns) if columns else ({} for _ in range(len(batch)))
+    elif hasattr(batch, "to_pylist") and hasattr(batch, "column_names"):
+        yield from _rows(batch.column_names, batch.columns)
     elif hasattr(batch, "to_pylist"):
         yield from map(_plain, batch.to_pylist())
     elif hasattr(batch, "iter_rows"):
@@ -64,6 +65,19 @@ def contents(batch: Any) -> Iterator[object]:
             yield _plain(batch[row])
 
 
+def _rows(names: Iterable[object], columns: Sequence[Any]) -> Iterator[object]:
+    """Yield each example of several columns as a dict."""
+    texts = _distinct(names)
+    for values in zip(*(contents(column) for column in columns), strict=True):
+        yield dict(zip(texts, values, strict=True))
+
+
+def _distinct(names: Iterable[object]) -> list[str]:
+    """Write names as texts, with their places where two are alike: neither column may hide the other."""
+    texts = [str(name) for name in names]
+    return texts if len(set(texts)) == len(texts) else [f"{at} {text}" for at, text in enumerate(texts)]
+
+
 def _plain(value: Any) -> Any:
     """Drop what two equal values may differ in: strides, scalars of NumPy, kinds of sequences."""
     if isinstance(value, np.generic):
@@ -73,7 +87,7 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__array__") and getattr(value, "shape", None):
         return np.ascontiguousarray(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return dict(zip(_distinct(value), map(_plain, value.values()), strict=True))
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return value

@@ -1,9 +1,9 @@
 """Several agents asked about the same data: in threads or processes, and one failure is not the end of the run."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from operator import index
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from sabotage.agents import Agent, Emissions
@@ -57,13 +57,16 @@ def emit(
         SabotageError, which is about how it is used, ends the run too.
     """
     names = [agent.name for agent in agents]
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise SabotageError(f"the name of an agent must be a text: found {odd[0]!r:.80}")
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise SabotageError(f"agents must have different names: {listed(twice)} stands more than once")
     if backend not in BACKENDS:
         raise unknown("backend", backend, BACKENDS)
-    if index(n_jobs) == 0:
-        raise SabotageError("n_jobs must be a number of jobs, or -1 for one a processor: found 0")
+    if not isinstance(n_jobs, Integral) or n_jobs == 0:
+        raise SabotageError(f"n_jobs must be a number of jobs, or -1 for one a processor: found {n_jobs!r:.80}")
     n = count(data)
     if not n:
         raise SabotageError("data must hold at least one example: found none")
@@ -77,7 +80,7 @@ def emit(
     parts: dict[str, list[tuple[int, Emissions]]] = {name: [] for name in names}
     done = 0
     with _telling(progress) as tell:
-        answers = Parallel(n_jobs=index(n_jobs), backend=backend, return_as="generator")(calls)
+        answers = _sent(Parallel(n_jobs=int(n_jobs), backend=backend, return_as="generator"), calls)
         for (agent, rows), said in zip(tasks, answers, strict=True):
             parts[agent.name].append((len(rows), said))
             done += len(rows)
@@ -100,6 +103,25 @@ def _ask(agent: Agent, batch: Any) -> Emissions:
         said = Emissions(reasons=[f"{type(error).__name__}: {error}"])
     check(said, n, agent.name)
     return said
+
+
+def _sent(parallel: Any, calls: Iterable[Any]) -> Iterator[Emissions]:
+    """Yield the answers of calls; says what processes cannot do in one sentence."""
+    from concurrent.futures.process import BrokenProcessPool
+    from pickle import PicklingError
+
+    try:
+        yield from parallel(calls)
+    except PicklingError:
+        raise SabotageError(
+            "agents or data hold what cannot be sent to processes, such as a lock, a connection or an open file: use"
+            " backend='threading'"
+        ) from None
+    except BrokenProcessPool:
+        raise SabotageError(
+            "a process ended while it was asked, out of memory or by a crash of the model: ask with fewer jobs, or use"
+            " backend='threading'"
+        ) from None
 
 
 @contextmanager

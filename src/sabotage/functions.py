@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from sabotage.agents import Emissions
 from sabotage.batches import contents, count, take
 from sabotage.errors import SabotageError
-from sabotage.records import Answer, answers_of, check, checked, emissions_of, require_some
+from sabotage.records import Answer, answers_of, check, checked, emissions_of, require_distinct, require_some, scored
 from sabotage.storing import Store, fingerprint
 
 
@@ -64,10 +65,23 @@ class FunctionAgent:
     version: str = ""
 
     def __post_init__(self) -> None:
-        for field, least in (("batch_size", 1), ("n_retries", 0), ("wait", 0)):
-            value = getattr(self, field)
-            if not value >= least:
-                raise SabotageError(f"{field} of {self.name} must be at least {least}: found {value!r}")
+        if not callable(self.function):
+            raise SabotageError(f"function of {self.name} must be callable: found a {type(self.function).__name__}")
+        for field in ("name", "version"):
+            if not isinstance(value := getattr(self, field), str):
+                raise SabotageError(f"{field} of {self.name} must be a text: found {value!r:.80}")
+        if self.classes is not None:
+            object.__setattr__(self, "classes", tuple(self.classes))  # an array has no truth value of its own
+            require_distinct(self.classes, self.name)
+        for field, least, what in (
+            ("batch_size", 1, "a whole number"),
+            ("n_retries", 0, "a whole number"),
+            ("wait", 0, "a number"),
+        ):
+            number: Any = getattr(self, field)
+            fits = isinstance(number, Real if what == "a number" else Integral)
+            if not fits or not number >= least:
+                raise SabotageError(f"{field} of {self.name} must be {what} of at least {least}: found {number!r:.80}")
         kinds = self.retry_on if isinstance(self.retry_on, tuple) else (self.retry_on,)
         for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, Exception)):
@@ -139,17 +153,15 @@ class FunctionAgent:
     def _understood(self, said: Any, n: int) -> list[Answer]:
         """Return what the function gave for n examples as one answer each."""
         if not isinstance(said, Emissions):
-            if getattr(said, "ndim", None) == 2:
+            shape = getattr(said, "shape", (None,))  # () is one thing, not one an example
+            if len(shape) == 2:
                 if self.classes is None:
                     raise SabotageError(
                         f"{self.name} returned an array of shape {tuple(said.shape)} and has no classes: say what its"
                         f" columns stand for with classes=[...]"
                     )
-                try:
-                    said = Emissions(scores=np.asarray(said, np.float64), classes=tuple(self.classes))
-                except (TypeError, ValueError) as error:
-                    raise SabotageError(f"{self.name} returned scores that are no numbers: {error!s:.160}") from None
-            elif isinstance(said, str | bytes | Mapping) or not hasattr(said, "__len__"):
+                said = scored(said, self.classes, self.name)
+            elif isinstance(said, str | bytes | Mapping | Set) or not hasattr(said, "__len__") or not shape:
                 raise SabotageError(
                     f"{self.name} returned a {type(said).__name__} for {n} examples: give Emissions, or one label or"
                     f" dict an example, or an array of scores"

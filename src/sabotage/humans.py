@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sabotage.agents import Emissions
+from sabotage.batches import count
 from sabotage.errors import SabotageError, listed, unknown
 from sabotage.raters import RaterAgreement, measure_raters
 from sabotage.ratings import Ratings, as_id, read_ratings
@@ -124,4 +125,5 @@ class HumanAgent:
                     f" {listed(names)}"
                 )
             batch = batch[column]
+        count(batch)
         return [as_id(value) for value in (batch.to_pylist() if hasattr(batch, "to_pylist") else batch)]

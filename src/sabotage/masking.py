@@ -52,6 +52,12 @@ class Masking:
             raise SabotageError(f"mask {self.mask} needs background: give rows such as the model was trained on")
         if isinstance(self.blocks, str) or not len(self.blocks):
             raise SabotageError(f"blocks must give the columns of each modality: found {self.blocks!r}")
+        if isinstance(self.blocks, Mapping):
+            for name, columns in self.blocks.items():
+                if isinstance(columns, str) or not (hasattr(columns, "__len__") and len(columns)):
+                    raise SabotageError(f"blocks must give a list of columns for {name}: found {columns!r:.80}")
+        if self.background is not None and not count(self.background):
+            raise SabotageError("background must hold at least one row: found none")
 
     def apply(self, batch: Any, masked: Sequence[str], kept: Sequence[str] = (), draw: int = 0) -> Any:
         """Return a copy of the batch with some modalities masked, but for columns that are also of a kept one."""
@@ -82,18 +88,25 @@ class Masking:
         """Return what stands in place of a block's values."""
         if callable(self.mask):
             new = self.mask(name, values)
-            if np.shape(new) != np.shape(values):
+            if _shape(new) != _shape(values):
                 raise SabotageError(
-                    f"mask gave {np.shape(new)} values for {name}, which has {np.shape(values)}: give as many"
+                    f"mask gave {_shape(new)} values for {name}, which has {_shape(values)}: give as many"
                 )
             return new
         if self.mask == "zeros":
-            return np.zeros(np.shape(values), _numeric(values, name).dtype)
+            return np.zeros_like(_numeric(values, name))
         behind = self._behind(name, columns)
+        wide, own = _shape(behind)[1:], _shape(values)[1:]
+        if wide != own:
+            raise SabotageError(f"background must be shaped as the batch: {name} of a row is {wide}, and there {own}")
         if self.mask == "shuffle":
             return take(behind, drawn[name].tolist())
         mean = _numeric(behind, name).mean(axis=0)
-        return np.broadcast_to(mean, np.shape(values))
+        if np.isnan(mean).any():
+            raise SabotageError(
+                f"{name} has no mean: background holds NaN; leave out its rows that have some, or mask by shuffle"
+            )
+        return np.broadcast_to(mean, (count(values), *mean.shape))
 
     def _behind(self, name: str, columns: Sequence[Any] | None) -> Any:
         """Return a block of the background."""
@@ -129,6 +142,11 @@ def _columns(batch: Any, columns: Sequence[Any]) -> Any:
         if lost:
             raise SabotageError(f"blocks name {listed(lost)}, and the batch has {listed(batch.columns)}")
         return batch[list(columns)]
+    if hasattr(batch, "toarray") or hasattr(batch, "schema"):
+        raise SabotageError(
+            f"a batch to mask must be an array, a pandas DataFrame or a mapping of arrays: found a"
+            f" {type(batch).__module__.split('.')[0]} {type(batch).__name__}"
+        )
     values, at = np.asarray(batch), np.asarray(columns)
     width = values.shape[1] if values.ndim == 2 else 0
     if at.dtype.kind not in "iu" or at.min() < 0 or at.max() >= width:
@@ -139,9 +157,19 @@ def _columns(batch: Any, columns: Sequence[Any]) -> Any:
     return values[:, at]
 
 
+def _shape(values: Any) -> tuple[int, ...]:
+    """Return a shape; of a list, whose entries may be of different lengths, its own length alone."""
+    return tuple(values.shape) if hasattr(values, "shape") else (len(values),)
+
+
 def _numeric(values: Any, name: str) -> np.ndarray:
     """Return values as an array of numbers."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, object)
+    if array.dtype == object and hasattr(values, "dtypes") and all(kind.kind in "biuf" for kind in values.dtypes):
+        array = values.to_numpy(np.float64, na_value=np.nan)  # numbers of several types, or of pandas' own
     if array.dtype.kind not in "biuf":
         raise SabotageError(
             f"{name} holds {array.dtype}, which has neither mean nor zero: mask it by shuffle or by a function"

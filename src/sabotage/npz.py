@@ -114,6 +114,9 @@ def _load(path: str, name: str) -> dict[str, np.ndarray]:
                 ) from None
             except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
                 raise SabotageError(f"{name}: the array {key} is torn: {error}") from None
+    odd = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if odd:
+        raise SabotageError(f"{name}: {listed(odd)} is no array: np.savez writes files of arrays alone")
     return arrays
 
 
@@ -131,7 +134,7 @@ def _truth(arrays: dict[str, np.ndarray], file: str) -> np.ndarray:
     key = _one_of(arrays, TRUTH, file)
     assert key is not None  # needed
     truth = _numbers(arrays[key], key, None, file)
-    odd = np.flatnonzero(~(truth == np.round(truth)))
+    odd = np.flatnonzero(~((truth == np.round(truth)) & (np.abs(truth) < 2**53)))
     if len(odd):
         raise SabotageError(f"{file}: {key} must be whole numbers: found {truth[odd[0]]:g} at index {odd[0]}")
     return truth.astype(np.int64)
@@ -226,5 +229,12 @@ def _columns(arrays: dict[str, np.ndarray], n: int, file: str, used: set[str | N
             values = np.full(n, values)
         if values.shape != (n,):
             raise SabotageError(f"{file}: {key} must be of shape ({n},): found {values.shape}")
-        out[name] = pa.array(np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
+        try:
+            # Arrow reads the byte order of the machine alone.
+            texts = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+            out[name] = pa.array(texts.astype(texts.dtype.newbyteorder("=")))
+        except (pa.ArrowException, UnicodeDecodeError):
+            raise SabotageError(
+                f"{file}: {key} must be numbers or texts (UTF-8): found {values.dtype}; save it as one of them"
+            ) from None
     return out

@@ -1,15 +1,18 @@
 """Tables of ratings as wide tables: each crowd that rated is an agent, its votes are class scores."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from sabotage.columns import ID_NAMES, TRUTH_NAMES
+from sabotage.columns import FUSED, ID_NAMES, TRUTH_NAMES
 from sabotage.errors import SabotageError, SabotageWarning, listed
+from sabotage.labels import NULL_TEXTS
 from sabotage.ratings import NAMES, Ratings, as_id, read_ratings
+from sabotage.records import is_null
 from sabotage.sources import open_source
 from sabotage.tables import Source
 
@@ -58,18 +61,36 @@ def read(
     """
     source = open_source(path)
     columns = source.columns
-    agent = agent or next((one for one in CROWDS if one in columns), None)
+    agent = agent or _one_of(source, CROWDS, "agent")
     certainty = certainty or ("certainty" if "certainty" in columns else None)
     ratings = read_ratings(path, id=id, rater=rater, label=label, certainty=certainty, crowd=agent)
     table: dict[str, Any] = {"id": pa.array(list(ratings.ids), pa.string())}
+    reserved = [crowd for crowd in ratings.crowds if crowd in FUSED]
+    if reserved:
+        raise SabotageError(
+            f"{agent} of {source.name} holds {reserved[0]!r}, and the columns of an agent of that name would be read as"
+            f" the recorded decision: rename it"
+        )
     beside = truth is not None and truth not in columns and Path(truth).exists()
-    own = truth or next((one for one in TRUTHS if one in columns), None)
+    own = truth or _one_of(source, TRUTHS, "truth")
+    if own is not None and not beside and own == ratings.label_column:
+        raise SabotageError(f"truth must be another column than the ratings: found {own!r} for both")
     if own is not None:
         known = _truths(open_source(own), None, ratings) if beside else _truths(source, own, ratings)
         table["y"] = pa.array([known.get(one) for one in ratings.ids])
     for at, crowd in enumerate(ratings.crowds):
         table |= _crowd(ratings, crowd, np.flatnonzero(ratings.crowd == at))
     return pa.table(table)
+
+
+def _one_of(source: Source, names: Sequence[str], what: str) -> str | None:
+    """Return the column that goes by one of several names, if one does."""
+    found = [one for one in names if one in source.columns]
+    if len(found) > 1:
+        raise SabotageError(
+            f"{source.name}: {' and '.join(found)} could each be the {what}: say which with {what}={found[0]!r}"
+        )
+    return found[0] if found else None
 
 
 def _crowd(ratings: Ratings, name: str, rows: np.ndarray) -> dict[str, pa.Array]:
@@ -103,13 +124,14 @@ def _truths(source: Source, column: str | None, ratings: Ratings) -> dict[str, A
     lost = [one for one in (id, column) if one not in source.columns]
     if lost:
         raise SabotageError(f"{source.name} has no column {lost[0]!r}: its columns are {listed(source.columns)}")
+    nulls = {"", *(NULL_TEXTS if source.format == "csv" else ())}
     found: dict[str, Any] = {}
     first: dict[str, int] = {}
     row = 0
     for batch in source.batches([id, column], [id, column], []):
         for task, value in zip(batch[id].to_pylist(), batch[column].to_pylist(), strict=True):
             text = as_id(task)
-            if text is not None and value not in (None, ""):
+            if text is not None and not is_null(value) and value not in nulls:
                 if found.setdefault(text, value) != value:
                     raise SabotageError(
                         f"a task has one truth: {column} of {text} is {found[text]!r} in"

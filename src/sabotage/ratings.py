@@ -31,7 +31,7 @@ class Ratings:
     ----------
     name : str
         What messages call the table.
-    id_column : str
+    id_column, label_column : str
     ids : dict of str to int
         Number of each example by its id, written as a text.
     classes : tuple of labels, length C
@@ -49,6 +49,7 @@ class Ratings:
 
     name: str
     id_column: str
+    label_column: str
     ids: dict[str, int]
     classes: tuple[Label, ...]
     n_raters: int
@@ -121,6 +122,8 @@ def read_ratings(
         crowds += [CROWD] * batch.num_rows if crowd is None else map(as_id, batch[crowd].to_pylist())
         if certainty is not None:
             sure.append(_certainties(batch[certainty], certainty, source, start))
+    if not codes:
+        raise SabotageError(f"{source.name} has no rows: there is no rating")
     classes, lookup = book.resolve()
     label_codes = lookup[np.concatenate(codes)]
     rows = np.flatnonzero(label_codes >= 0)
@@ -140,6 +143,7 @@ def read_ratings(
     return Ratings(
         source.name,
         names["id"],
+        names["label"],
         ids,
         classes,
         len(people),

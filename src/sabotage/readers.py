@@ -46,7 +46,7 @@ def find_reader(name: str) -> Reader:
     (entry,) = found.values()
     try:
         reader = entry.load()
-    except Exception as error:  # code of anybody's
+    except (Exception, SystemExit) as error:  # code of anybody's
         raise SabotageError(
             f"the reader {name!r} of {_owner(entry)} cannot be imported: {type(error).__name__}: {error}"
         ) from None
@@ -78,6 +78,8 @@ def read_files(paths: Sequence[str], name: str, options: Mapping[str, object] | 
         in it, and where it returns no table or tables that do not go together.
     """
     reader, options = find_reader(name), dict(options or {})
+    if not paths:
+        raise SabotageError(f"there is no file to read as {name}: give one or more")
     tables = [_call(reader, path, name, options) for path in paths]
     if len(tables) == 1:
         return tables[0]
@@ -92,7 +94,10 @@ def _call(reader: Reader, path: str, name: str, options: dict[str, object]) -> p
         signature = inspect.signature(reader)
         signature.bind(path, **options)
     except TypeError:
-        takes = [one for one in list(signature.parameters)[1:] if one not in ("args", "kwargs")]
+        several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        takes = [one for one, own in list(signature.parameters.items())[1:] if own.kind not in several]
+        if not signature.parameters:
+            raise SabotageError(f"the reader {name!r} must take a path: it takes nothing") from None
         raise SabotageError(f"the reader {name!r} takes the options {listed(takes)}: found {listed(options)}") from None
     except ValueError:  # compiled code may have no signature
         pass
@@ -102,7 +107,7 @@ def _call(reader: Reader, path: str, name: str, options: dict[str, object]) -> p
         raise
     except OSError as error:
         raise SabotageError(f"{path} cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # code of anybody's
+    except (Exception, SystemExit) as error:  # code of anybody's
         raise SabotageError(f"{path} cannot be read as {name}: {type(error).__name__}: {error}") from None
     if not isinstance(table, pa.Table):
         raise SabotageError(f"the reader {name!r} must return a pyarrow Table: found a {type(table).__name__}")

@@ -13,13 +13,23 @@ from sabotage.errors import SabotageError, listed, unknown
 # as pairs of both, which JSON keeps where it would turn the class 1 into "1", reliability and rationale.
 KEYS = ("confidence", "label", "rationale", "reliability", "scores")
 Answer = dict[str, Any]
+NUMBERS = ("confidence", "reliability", "scores")
 EACH = ("labels", "confidence", "scores", "reliability", "reasons", "rationales")
 
 
 def check(said: Emissions, n: int, name: str) -> None:
     """Raise SabotageError where an agent's emissions do not fit n examples, or say nothing and give no reason."""
+    if not isinstance(said, Emissions):
+        raise SabotageError(f"{name} must return Emissions: found a {type(said).__name__}")
     if said.labels is None and said.scores is None and said.reasons is None:
         raise SabotageError(f"{name} emitted neither labels nor class scores")
+    for part in NUMBERS:
+        try:
+            np.asarray(getattr(said, part), np.float64)
+        except (TypeError, ValueError) as error:
+            raise SabotageError(f"{name} emitted {part} that are no numbers: {error!s:.160}") from None
+    if said.scores is not None:
+        require_distinct(said.classes, name)
     if said.scores is not None and np.shape(said.scores)[1:] != (len(said.classes),):
         raise SabotageError(
             f"{name} emitted scores of shape {np.shape(said.scores)} for {len(said.classes)} classes: give one column a"
@@ -29,6 +39,37 @@ def check(said: Emissions, n: int, name: str) -> None:
         values = getattr(said, part)
         if values is not None and len(values) != n:
             raise SabotageError(f"{name} emitted {part} of length {len(values)} for {n} examples: give one entry each")
+
+
+def require_distinct(classes: Sequence[object], name: str) -> None:
+    """Raise SabotageError where two of an agent's classes are written alike, as 1 and "1" are."""
+    texts = [str(label) for label in classes]
+    twice = [text for text in dict.fromkeys(texts) if texts.count(text) > 1]
+    if twice:
+        raise SabotageError(f"classes of {name} must be written differently: {listed(twice)} stands more than once")
+
+
+def scored(said: Any, classes: Sequence[object], name: str) -> Emissions:
+    """Return what came as an array of scores as emissions; `name` is whose, for messages.
+
+    Raises
+    ------
+    SabotageError
+        If the entries are no numbers, or the columns have names of their own that are not the classes in order.
+    """
+    own = list(said.columns) if hasattr(said, "iloc") and getattr(said, "ndim", None) == 2 else []
+    texts = [str(label) for label in classes]
+    if own and own != list(range(len(own))) and [str(column) for column in own] != texts:
+        raise SabotageError(
+            f"{name} returned scores in the columns {listed(own)}, and its classes are {listed(texts)}: give the same"
+            f" names in the same order"
+        )
+    if isinstance(said, np.ma.MaskedArray):
+        said = np.where(np.ma.getmaskarray(said), np.nan, said.data) if said.dtype.kind in "biuf" else said.data
+    try:
+        return Emissions(scores=np.asarray(said, np.float64), classes=tuple(classes))
+    except (TypeError, ValueError) as error:
+        raise SabotageError(f"{name} returned scores that are no numbers: {error!s:.160}") from None
 
 
 def answers_of(said: Emissions, n: int) -> list[Answer]:
@@ -105,7 +146,10 @@ def checked(answer: object, place: str) -> Answer:
         scores = plain["scores"]
         if not isinstance(scores, Mapping):
             raise SabotageError(f"scores of {place} must be a dict of class and score: found {scores!r:.80}")
+        for label in scores:
+            _require_plain(label, f"a class of {place}")
         numbers = {label: _number(score, f"the score of {label!s:.40} in {place}") for label, score in scores.items()}
+        require_distinct(list(scores), place)
         plain["scores"] = [[_scalar(label), score] for label, score in numbers.items() if score is not None]
     for key, most in (("confidence", 1.0), ("reliability", np.inf)):
         if plain.get(key) is not None:
@@ -116,6 +160,7 @@ def checked(answer: object, place: str) -> Answer:
                 )
     if "rationale" in plain:
         plain["rationale"] = str(plain["rationale"])
+    _require_plain(plain.get("label"), f"label of {place}")
     if is_null(plain.get("label")):
         plain.pop("label", None)
     return plain if "label" in plain or plain.get("scores") else {}
@@ -212,6 +257,8 @@ def is_null(value: Any) -> bool:
         return bool(value != value)
     except TypeError:  # as pandas' NA has it: whether it differs from itself is not known either
         return True
+    except ValueError:  # an array, which is no label, but not none either
+        return False
 
 
 def _labels(labels: list[Any] | None, has_scores: bool) -> list[Any] | None:
@@ -221,6 +268,12 @@ def _labels(labels: list[Any] | None, has_scores: bool) -> list[Any] | None:
 
 def _scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _require_plain(label: object, what: str) -> None:
+    """Raise SabotageError for a label that no table holds, such as a list."""
+    if not isinstance(label, str | int | float | np.generic) and not is_null(label):
+        raise SabotageError(f"{what} must be a text, a number or a bool: found {label!r:.80}")
 
 
 def _number(value: object, what: str) -> float | None:

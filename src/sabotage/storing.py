@@ -56,7 +56,7 @@ class Store:
         Raises
         ------
         SabotageError
-            If the file cannot be opened, or is something else.
+            If the file cannot be opened, or holds something else.
         """
         query = "SELECT answer FROM answers WHERE agent = ? AND version = ? AND example = ?"
         found = {}
@@ -65,7 +65,7 @@ class Store:
                 row = connection.execute(query, (agent, version, example)).fetchone()
                 if row is not None:
                     found[example] = row[0]
-        return {example: json.loads(text) for example, text in found.items()}
+        return {example: self._parsed(text, agent) for example, text in found.items()}
 
     def put(self, agent: str, version: str, answers: Mapping[str, Mapping[str, Any]]) -> None:
         """Keep answers, all or none of them; where another process was faster its answer stays.
@@ -87,13 +87,27 @@ class Store:
             connection.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", rows)
             connection.execute("COMMIT")
 
+    def _parsed(self, text: object, agent: str) -> dict[str, Any]:
+        try:
+            answer = json.loads(text)  # type: ignore[arg-type]  # what is no text is the error below
+        except (TypeError, ValueError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise SabotageError(
+                f"{os.fspath(self.path)} holds an answer of {agent} that is no JSON object: found {text!r:.80}; another"
+                f" program wrote it, so give another path"
+            )
+        return answer
+
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as connection:
+            # SQLite takes some names, "" and ":memory:", for a store that is gone once it is closed.
+            path = os.path.abspath(os.fspath(self.path))
+            with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as connection:
                 connection.execute(TABLE)
                 yield connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:
             raise SabotageError(
                 f"{os.fspath(self.path)} cannot be used as a store of answers ({error}): give a path in a folder that"
                 f" can be written"

@@ -27,7 +27,7 @@ def test_every_agent_is_shown_with_its_numbers(capsys):
 def test_what_is_null_is_a_dash_and_names_are_harmless(capsys):
     panel = make_panel(40, 1, 3)
     panel = replace(panel, agents=("[red]a<b>",), confidence=np.full((40, 1), np.nan))
-    found = assess(panel, "margin", calibration=panel)
+    found = assess(panel, "margin", calibration=replace(panel))
     print_assessment(found, "out.parquet")
     shown, card = capsys.readouterr().out, found._repr_html_()
     assert "[red]a<b>" in shown

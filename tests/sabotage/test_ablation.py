@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from builders import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
@@ -252,3 +254,46 @@ def test_the_way_to_read_roles_is_what_they_are():
     roles = analyze(panel, n_permutations=0).roles.pivot(index="id", columns="agent", values="role")
     assert roles["without_b"].tolist() == ["suppressed", "contributor", "saboteur", "saboteur"]
     assert roles["without_a"].tolist() == ["saboteur", "contributor", "saboteur", "saboteur"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"background": np.array([[1.0, np.nan, 1, 1, 1, 1]])}, "two has no mean: background holds NaN"),
+        ({"background": np.zeros((0, 6))}, "background must hold at least one row"),
+        ({"blocks": {"two": "b"}}, "blocks must give a list of columns for two: found 'b'"),
+        ({"blocks": {"two": []}}, "blocks must give a list of columns for two"),
+        ({"blocks": {"two": 1}}, "blocks must give a list of columns for two"),
+        ({"blocks": ["two"], "background": {"two": np.ones((4, 1))}}, r"two of a row is \(1,\), and there \(6,\)"),
+    ],
+)
+def test_backgrounds_and_blocks_that_would_mask_wrongly(options, says):
+    masking = {"blocks": BLOCKS, "mask": "mean", "background": BACKGROUND} | options
+    batch = X if isinstance(masking["blocks"], dict) else {"two": X}
+    with pytest.raises(SabotageError, match=says):
+        Masking(**masking).apply(batch, ["two"])
+
+
+def test_tables_that_are_not_masked():
+    for batch in (pa.table({"p": [1, 2]}), sparse.csr_matrix(X)):
+        with pytest.raises(SabotageError, match="a batch to mask must be an array, a pandas DataFrame or a mapping"):
+            Masking({"a": [0]}, "zeros").apply(batch, ["a"])
+
+
+def test_numbers_of_several_types_are_numbers():
+    table = pd.DataFrame({"p": pd.array([1, 2], "Int64"), "q": [True, False], "r": [0.5, 1.5]})
+    masked = Masking({"a": ["p", "q", "r"]}, "mean", table).apply(table, ["a"])
+    assert_array_equal(masked.to_numpy(), [[1.5, 0.5, 1.0]] * 2)
+
+
+def test_lists_of_different_lengths():
+    texts = {"t": [[1, 2, 3], [4]]}
+    masked = Masking(["t"], "shuffle", {"t": [[7, 8]]}).apply(texts, ["t"])
+    assert masked == {"t": [[7, 8], [7, 8]]}
+    with pytest.raises(SabotageError, match="t holds object, which has neither mean nor zero"):
+        Masking(["t"], "zeros").apply(texts, ["t"])
+
+
+def test_draws_are_whole_numbers():
+    with pytest.raises(SabotageError, match=r"n_draws must be a whole number from 1 on: found 2\.5"):
+        AblationAgent("a", len, "one", BLOCKS, mask="shuffle", background=BACKGROUND, n_draws=2.5)

@@ -110,3 +110,36 @@ def test_clusters_are_counted_and_numbered_again():
     assert subset(None, np.array([1])) is None
     assert count_clusters(groups, np.array([False, True, True, True, False])) == 2
     assert count_clusters(None, np.array([True, True, False])) == 2
+
+
+def test_within_strata_it_is_the_share_of_pairs_of_one():
+    positive, first, second, stratum = drawn(n_films=4)
+    first, second = np.round(first, 1), np.round(second, 1)
+    wins = pairs = 0
+    for i in np.flatnonzero(positive):
+        for j in np.flatnonzero(~positive & (stratum == stratum[i])):
+            pairs += 1
+            wins += np.array([np.sign(v[i] - v[j]) / 2 + 0.5 for v in (first, second)])
+    found = paired_areas(positive, first, second, None, stratum)
+    assert [found.first.value, found.second.value] == pytest.approx((wins / pairs).tolist(), abs=1e-12)
+    assert found.difference.value == pytest.approx((wins / pairs) @ [1, -1], abs=1e-12)
+    # Whatever is added to a stratum alone moves no pair.
+    moved = paired_areas(positive, first + 100.0 * stratum, second, None, stratum)
+    assert moved.first.value == found.first.value
+    assert area(positive, first, None, positive.astype(np.int64)) is None
+    one = area(positive, first, None, np.zeros(len(positive), np.int64))[0]
+    assert one.value == area(positive, first, None)[0].value
+    assert one.se == pytest.approx(area(positive, first, None)[0].se, rel=0.02)
+
+
+def test_the_error_within_strata_is_the_bootstraps():
+    random = np.random.default_rng(5)
+    stratum = np.repeat(np.arange(4), 60)
+    positive = random.random(240) < 0.4
+    value = positive + random.normal(size=240) + stratum
+    se = area(positive, value, None, stratum)[0].se
+    draws = []
+    for _ in range(400):
+        rows = np.concatenate([random.choice(np.flatnonzero(stratum == k), 60) for k in range(4)])
+        draws.append(area(positive[rows], value[rows], None, stratum[rows])[0].value)
+    assert se == pytest.approx(np.std(draws), rel=0.12)

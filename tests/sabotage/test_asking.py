@@ -88,3 +88,29 @@ def test_the_demos_panel_is_what_it_was():
     assert panel.kinds == {}
     right = (panel.labels == panel.truth[:, None])[np.array(panel.column("split").to_pylist()) == "test"]
     assert_array_equal(np.round(right.mean(axis=0), 3), [0.838, 0.744, 0.883, 0.832])
+
+
+def one(batch):
+    return ["a"] * len(batch)
+
+
+def test_columns_that_would_stand_twice():
+    with pytest.raises(SabotageError, match="f_label would stand twice: rename the agent f"):
+        Panel.from_agents([FunctionAgent("f", one)], [0, 1], ["a", "b"], columns={"f_label": ["b", "b"]})
+
+
+@pytest.mark.parametrize("name", ["fused", "fusion"])
+def test_no_agent_is_the_decision(name):
+    with pytest.raises(SabotageError, match=f"no agent may be called {name}"):
+        Panel.from_agents([FunctionAgent(name, one), FunctionAgent("f", one)], [0, 1], ["a", "b"])
+
+
+def test_no_agents():
+    with pytest.raises(SabotageError, match="at least one agent"):
+        Panel.from_agents([], [0, 1], ["a", "b"])
+
+
+def test_classes_of_chunks_that_are_written_alike():
+    agent = FunctionAgent("f", lambda batch: [{"scores": {1: 0.9} if k else {"1": 0.9}} for k in batch], batch_size=1)
+    with pytest.raises(SabotageError, match="classes of f must be written differently: 1 stands"):
+        Panel.from_agents([agent], [0, 1], ["1", "1"])

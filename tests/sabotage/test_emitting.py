@@ -1,5 +1,6 @@
 """Agents asked together: alike for any number of jobs, failures as reasons, and how far it is."""
 
+import os
 import threading
 
 import numpy as np
@@ -215,3 +216,42 @@ def test_what_a_part_lacks_is_null_or_its_top_score():
     assert_array_equal(found.scores, [[np.nan] * 2, [0.25, 0.75], [np.nan] * 2])
     assert found.reasons == [None, None, "E: no"]
     assert found.reliability is None
+
+
+def test_what_is_no_emission_is_said():
+    class Plain:
+        name = "plain"
+
+        def emit(self, batch):
+            return ["a"] * len(batch)
+
+    with pytest.raises(SabotageError, match="plain must return Emissions: found a list"):
+        emit([Plain()], [1, 2])
+
+
+@pytest.mark.parametrize("n_jobs", [0, "2", 1.5])
+def test_odd_numbers_of_jobs(n_jobs):
+    with pytest.raises(SabotageError, match="n_jobs must be a number of jobs"):
+        emit([Picky()], [1, 2], n_jobs=n_jobs)
+
+
+def test_names_are_texts():
+    with pytest.raises(SabotageError, match="the name of an agent must be a text: found 3"):
+        emit([Picky(3)], [1, 2])
+
+
+def end(batch):
+    os._exit(3)
+
+
+def test_what_processes_cannot_do():
+    lock = threading.Lock()
+
+    def locked(batch):
+        with lock:
+            return ["a"] * len(batch)
+
+    with pytest.raises(SabotageError, match="cannot be sent to processes"):
+        emit([FunctionAgent("f", locked, batch_size=1)], [1, 2], n_jobs=2, backend="loky")
+    with pytest.raises(SabotageError, match="a process ended while it was asked"):
+        emit([FunctionAgent("f", end, batch_size=1)], [1, 2], n_jobs=2, backend="loky")

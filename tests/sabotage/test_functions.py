@@ -119,9 +119,13 @@ def test_scores_want_classes():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"batch_size": 0}, "batch_size of f must be at least 1"),
-        ({"n_retries": -1}, "n_retries of f must be at least 0"),
-        ({"wait": float("nan")}, "wait of f must be at least 0"),
+        ({"batch_size": 0}, "batch_size of f must be a whole number of at least 1: found 0"),
+        ({"n_retries": -1}, "n_retries of f must be a whole number of at least 0: found -1"),
+        ({"wait": float("nan")}, "wait of f must be a number of at least 0: found nan"),
+        ({"batch_size": 2.5}, "batch_size of f must be a whole number of at least 1: found 2.5"),
+        ({"batch_size": "3"}, "found '3'"),
+        ({"version": 2}, "version of f must be a text: found 2"),
+        ({"classes": [1, "1"]}, "classes of f must be written differently: 1 stands more than once"),
         ({"retry_on": KeyboardInterrupt}, "retry_on of f must hold classes of exceptions"),
         ({"retry_on": (ValueError, "x")}, "retry_on of f must hold classes of exceptions: found 'x'"),
     ],
@@ -266,3 +270,43 @@ def test_batches_that_are_none():
         agent.emit("abc")
     with pytest.raises(SabotageError, match=r"one entry an example each: found x \(2\), z \(3\)"):
         agent.emit({"x": [1, 2], "z": [1, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        (np.array(3.0), "f returned a ndarray for 2 examples"),
+        ({"a", "b"}, "f returned a set for 2 examples"),
+        (pd.DataFrame(SCORES[:2], columns=["b", "a", "c"]), "in the columns b, a, c, and its classes are a, b, c"),
+        ([{"label": ["a"]}, None], r"label of answer 0 of f must be a text, a number or a bool: found \['a'\]"),
+        ([{"scores": {("a",): 1}}, None], "a class of answer 0 of f must be a text"),
+        ([{"scores": {1: 0.5, "1": 0.5}}, None], "classes of answer 0 of f must be written differently"),
+        (Emissions(["a", "b"], confidence=["sure", "not"]), "f emitted confidence that are no numbers"),
+        (Emissions(scores=[[1.0], [0.5, 0.5]], classes="ab"), "f emitted scores that are no numbers"),
+        (Emissions(scores=np.ones((2, 2)), classes="aa"), "classes of f must be written differently: a stands"),
+    ],
+)
+def test_what_would_be_guessed_is_refused(result, says):
+    with pytest.raises(SabotageError, match=says):
+        FunctionAgent("f", lambda _: result, classes=CLASSES).emit([0, 1])
+
+
+def test_scores_of_other_libraries():
+    masked = np.ma.masked_greater(SCORES[:2], 0.6)
+    said = FunctionAgent("f", lambda _: masked, classes=np.array(CLASSES)).emit([0, 1])
+    assert_array_equal(said.scores, [[0.1, np.nan, 0.2], [0.5, 0.3, 0.2]])
+    named = FunctionAgent("f", lambda _: pd.DataFrame(SCORES[:2], columns=CLASSES), classes=CLASSES).emit([0, 1])
+    assert_array_equal(named.scores, SCORES[:2])
+    assert named.classes == CLASSES
+
+
+def test_function_must_be_callable():
+    with pytest.raises(SabotageError, match="function of f must be callable: found a int"):
+        FunctionAgent("f", 3)
+
+
+@pytest.mark.parametrize("names", [["q", "q"], [1, "1"]])
+def test_columns_of_one_name_are_told_apart_by_the_store(tmp_path, names):
+    data = pd.DataFrame([[1, 2], [3, 2]], columns=names)
+    said = FunctionAgent("f", lambda batch: batch.iloc[:, 0].tolist(), store=tmp_path / "s.sqlite").emit(data)
+    assert said.labels == [1, 3]

@@ -186,3 +186,9 @@ def test_emissions_are_the_votes_counted_one_by_one(data):
         assert_allclose(said.scores[row], shares)
         assert said.confidence[row] == max(shares)
     assert_array_equal(said.scores.argmax(axis=1), [said.classes.index(label) for label in said.labels])
+
+
+def test_one_id_alone_is_no_batch():
+    ratings = pd.DataFrame({"task": ["a", "b"], "worker": [1, 1], "label": ["x", "y"]})
+    with pytest.raises(SabotageError, match="a batch of examples must be"):
+        HumanAgent("h", ratings).emit("ab")

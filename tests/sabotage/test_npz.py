@@ -1,6 +1,7 @@
 """The npz layout of the published code: what is read of it, that its test comes out, and what is refused."""
 
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -202,3 +203,40 @@ def test_other_files_are_refused(tmp_path):
     ):
         with pytest.raises(SabotageError, match=said):
             npz.read(str(tmp_path / name))
+
+
+def test_other_machines_byte_order(tmp_path):
+    arrays = drawn_arrays() | {
+        "ids": np.arange(30) + 5,
+        "fold": np.zeros(30, np.int32),
+        "subject": np.arange(30).astype("U3"),
+    }
+    turned = {key: array.astype(array.dtype.newbyteorder(">")) for key, array in arrays.items()}
+    assert npz.read(written(tmp_path, turned)).equals(npz.read(written(tmp_path, arrays, "own.npz")))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"y": np.where(np.arange(30) == 3, np.inf, 1)}, "y must be whole numbers: found inf at index 3"),
+        ({"y": np.where(np.arange(30) == 3, 2.0**63, 1)}, r"y must be whole numbers: found 9.22337e\+18 at index 3"),
+        ({"ids": np.full(30, b"\xff")}, r"ids must be numbers or texts \(UTF-8\): found \|S1"),
+        ({"ids": np.zeros(30, complex)}, r"ids must be numbers or texts \(UTF-8\): found complex128"),
+    ],
+)
+def test_columns_that_no_table_holds(tmp_path, change, said):
+    with pytest.raises(SabotageError, match=said):
+        npz.read(written(tmp_path, drawn_arrays() | change))
+
+
+def test_a_zip_of_other_things_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+        file.writestr("p_a", b"no array")
+        file.writestr("y", b"nor this")
+    with pytest.raises(SabotageError, match=r"x\.npz: p_a, y is no array"):
+        npz.read(str(tmp_path / "x.npz"))
+
+
+def drawn_arrays(n=30):
+    random = np.random.default_rng(1)
+    return {"p_a": random.random(n), "Qa": random.random(n), "y": random.integers(0, 2, n)}

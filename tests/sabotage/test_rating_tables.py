@@ -102,3 +102,29 @@ def test_a_truth_that_is_nowhere_is_refused(tmp_path):
     (tmp_path / "gold.csv").write_text("task,what\n1,x\n")
     with pytest.raises(SabotageError, match="has no column with the truth"):
         rating_tables.read(str(tmp_path / "r.csv"), truth=str(tmp_path / "gold.csv"))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_truth_that_is_written_as_nothing_is_none(tmp_path, beside):
+    path, truths = tmp_path / "ratings.csv", tmp_path / "truth.csv"
+    path.write_text("task,worker,label,y\na,1,x,x\na,2,x,NA\nb,1,y,NA\nb,2,x,nan\nc,1,y,y\n")
+    truths.write_text("task,truth\na,x\nb,NA\nc,y\n")
+    found = rating_tables.read(str(path), truth=str(truths) if beside else None)
+    assert found["y"].to_pylist() == ["x", None, "y"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("task,worker,label,agent\na,1,x,fused\n", {}, "agent of ratings.csv holds 'fused'"),
+        ("task,worker,label,agent,modality\na,1,x,p,q\n", {}, "agent and modality could each be the agent"),
+        ("task,worker,label,truth,y\na,1,x,p,q\n", {}, "truth and y could each be the truth: say which with truth="),
+        ("task,worker,label\na,1,x\n", {"truth": "label"}, "truth must be another column than the ratings"),
+        ("task,worker,label\n", {}, "ratings.csv has no rows: there is no rating"),
+    ],
+)
+def test_what_would_be_taken_for_something_else_is_refused(tmp_path, text, options, said):
+    path = tmp_path / "ratings.csv"
+    path.write_text(text)
+    with pytest.raises(SabotageError, match=said):
+        rating_tables.read(str(path), **options)

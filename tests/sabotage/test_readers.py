@@ -28,6 +28,18 @@ def nothing(path):
     return {"id": [1]}
 
 
+def leaves(path):
+    raise SystemExit(4)
+
+
+def blind():
+    return 1
+
+
+def deep(path, *, depth, **more):
+    return ints(path)
+
+
 constant = 3
 """
 DECLARED = """[sabotage.readers]
@@ -37,6 +49,9 @@ broken = other_package:broken
 nothing = other_package:nothing
 constant = other_package:constant
 lost = other_package:lost
+leaves = other_package:leaves
+blind = other_package:blind
+deep = other_package:deep
 """
 
 
@@ -81,6 +96,9 @@ def test_names_are_asked_for_when_they_are_needed(other, monkeypatch):
         ("nothing", {}, "must return a pyarrow Table: found a dict"),
         ("constant", {}, "of other-package must be callable: found a int"),
         ("lost", {}, "the reader 'lost' of other-package cannot be imported: AttributeError"),
+        ("leaves", {}, "x cannot be read as leaves: SystemExit: 4"),
+        ("blind", {}, "the reader 'blind' must take a path: it takes nothing"),
+        ("deep", {}, "the reader 'deep' takes the options depth: found none"),
         ("theirs", {"times": "many"}, "x cannot be read as theirs: ValueError"),
     ],
 )
@@ -107,3 +125,8 @@ def test_tables_that_do_not_go_together_are_refused(monkeypatch):
     assert read_files(["a", "b"], "any")["more"].to_pylist() == [2, None]
     with pytest.raises(SabotageError, match="a, c do not go together as one table"):
         read_files(["a", "c"], "any")
+
+
+def test_no_file_is_said():
+    with pytest.raises(SabotageError, match="there is no file to read as quality-npz"):
+        read_files([], "quality-npz")

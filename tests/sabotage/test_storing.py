@@ -127,3 +127,36 @@ def test_a_kill_leaves_whole_answers(tmp_path):
         (n,) = connection.execute("SELECT count(*) FROM answers").fetchone()
     assert n >= 250
     assert n % 50 == 0
+
+
+@pytest.mark.parametrize("text", ['{"label"', "[1, 2]", "", b"\xff"])
+def test_an_answer_of_another_program(tmp_path, text):
+    store = Store(tmp_path / "s.sqlite")
+    store.put("a", "", {"k": {"label": 1}})
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("UPDATE answers SET answer = ?", (text,))
+    with pytest.raises(SabotageError, match="holds an answer of a that is no JSON object: found"):
+        store.get("a", "", ["k"])
+
+
+def test_names_that_sqlite_would_keep_in_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Store(":memory:").put("a", "", {"k": {"label": 1}})
+    assert Store(":memory:").get("a", "", ["k"]) == {"k": {"label": 1}}
+    with pytest.raises(SabotageError, match="cannot be used as a store"):
+        Store("").put("a", "", {"k": {"label": 1}})
+    with pytest.raises(SabotageError, match="cannot be used as a store"):
+        Store("s.sqlite").put("a", "\ud800", {"k": {"label": 1}})
+
+
+def test_columns_of_one_name_both_count():
+    tables = [
+        pd.DataFrame([[1, 2], [3, 2]], columns=["q", "q"]),
+        pd.DataFrame([[1, 2], [3, 2]], columns=[1, "1"]),
+        pa.table([[1, 3], [2, 2]], names=["q", "q"]),
+        [{1: 1, "1": 2}, {1: 3, "1": 2}],
+    ]
+    for table in tables:
+        first, second = map(fingerprint, contents(table))
+        assert first != second
+    assert list(contents(pd.DataFrame(index=[4, 4]))) == [{}, {}]
