@@ -24,7 +24,7 @@ OPTION = re.compile(
 ECHO = re.compile(r"(?:^|\n)\s{0,8}[\"'(*]{0,3}[B-Zb-z2-9][).:]")  # of the options of the question
 NUMBERS = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.)]\s+")  # of a list on one line
 PAIRS = re.compile(r"(?<=[\d%])\s+(?=[^\W\d])")
-ALONE = re.compile(r"^\W{0,8}(?:option |choice |answer )?([^\W_])\W{0,8}$", re.I)
+ALONE = re.compile(r"^\W{0,8}(?:option |choice |answer )?([^\W\d_]|(?<![-\u2212])\d)\W{0,8}$", re.I)
 PIECES = re.compile(r"(?<!\d),|,(?!\d)|[;\u3001\n]|\s/\s|\s(?:and|or|&)\s|(?<=[^\W\d])/(?=[^\W\d])")
 RANKED = re.compile(r"\s*(?:>{1,2}|\u2192|->|=>)\s*")
 NOISE = re.compile(
@@ -124,7 +124,7 @@ def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
         match = vocabulary.match(alone[1])
         return None if match is None else Answer((Candidate(alone[1], match),), form="option letter")
     option = OPTION.match(text)
-    if option is None or ECHO.search(option[2]):
+    if option is None or ECHO.search(option[2]) or _lists_next(option[1], option[2]):
         return None
     letter = vocabulary.match(option[1]) if option[1] in vocabulary.options else None
     rest = option[2].strip()
@@ -144,6 +144,11 @@ def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
         if others - {letter.label} and letter.label not in others:
             return Answer(problem=(UNUSABLE, "letter and label differ"), form="option and label")
     return Answer((Candidate(said, letter if known is None else known, confidence),), form="option letter")
+
+
+def _lists_next(letter: str, text: str) -> bool:
+    """Whether the option after this one is spelt out on the same line, so that the options are echoed."""
+    return re.search(rf"(?:^|[\s(,;]){re.escape(chr(ord(letter) + 1))}(?:[.:]\s|\))", text[:2000]) is not None
 
 
 def _is_prose(text: str) -> bool:

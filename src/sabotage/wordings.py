@@ -40,6 +40,7 @@ AMOUNT = re.compile(
     re.IGNORECASE,
 )
 MOST_LIKELY_LONGEST = 200  # characters: a longer text says more than how sure it is
+SIGNED = re.compile(r"\s*[-\u2212]\d+(?:[.,]\d+)?\W*")
 FITS = 0.95  # share of an agent's numbers that a scale must hold; the others are out of range
 
 
@@ -63,15 +64,19 @@ class Amount:
 
 
 def fold(text: str) -> str:
-    """Return a text in lower case with single spaces, underscores and hyphens as spaces, no marks around it."""
+    """Return a text in lower case with single spaces, underscores and hyphens as spaces, no marks around it.
+
+    The sign of a number stays: -1 and 1 may be two labels.
+    """
     text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").casefold()
+    sign = "-" if SIGNED.fullmatch(text) else ""
     start, end = 0, len(text)
     while start < end and not text[start].isalnum():
         start += 1
     while end > start and not text[end - 1].isalnum():
         end -= 1
     inner = text[start:end] or text
-    return " ".join(inner.replace("_", " ").replace("-", " ").split())
+    return sign + " ".join(inner.replace("_", " ").replace("-", " ").split())
 
 
 def make_words(own: Mapping[str, float] | None = None) -> dict[str, float]:
