@@ -19,6 +19,7 @@ MENDED_HOWS = {"synonym": "synonym", "similar": "similar spelling"}
 CLOSING = re.compile(r"</(?:think|thinking|reasoning|thought|scratchpad|analysis)>|\u25c1/think\u25b7", re.IGNORECASE)
 OPENING = re.compile(r"<(?:think|thinking|reasoning|thought|scratchpad)>|\u25c1think\u25b7", re.IGNORECASE)
 FINAL_CHANNEL = "<|channel|>final<|message|>"
+FENCE = re.compile(r"^```\w{0,10}\s*|\s*```$")
 TOKENS = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|\[/?INST\]|[\u200b\u2060\ufeff]")
 
 
@@ -127,8 +128,10 @@ def _without_reasoning(text: str) -> str:
 
 
 def _is_json_alone(text: str) -> bool:
-    """Whether a text is one object or list, in whose values no answer should be sought as if they were prose."""
-    return text[0] in "{[" and text[-1] in "}]" and '"' in text and len(text) > 2
+    """Whether a text is one object or list, whole or cut off, whose values are not to be read as if they were prose."""
+    text = FENCE.sub("", text)
+    is_whole = text[-1:] in ("}", "]") or text.count("}") < text.count("{")
+    return text[:1] in ("{", "[") and is_whole and '"' in text and len(text) > 2
 
 
 def _settle(answer: Answer | None, vocabulary: Vocabulary) -> Reply:

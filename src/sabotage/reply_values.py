@@ -24,9 +24,11 @@ from sabotage.reply_words import (
     DISTRIBUTIONS,
     NAME_KEYS,
     OTHERS,
+    PART_KEYS,
     RANK_KEYS,
     RATIONALE_KEYS,
     REFUSAL_KEYS,
+    SCHEMA_KEYS,
     normal_key,
     order_of_key,
     plain_key,
@@ -35,6 +37,7 @@ from sabotage.vocabulary import Vocabulary
 from sabotage.wordings import Amount, read_amount
 
 DEEPEST = 12
+SAID = {"yes": True, "no": False, "true": True, "false": False}
 Pairs = list[tuple[str, Any]]
 
 
@@ -95,6 +98,7 @@ def _read_list(values: list[Any], vocabulary: Vocabulary, depth: int) -> Answer 
         return Answer((pair,))
     candidates: list[Candidate] = []
     ranks: list[float] = []
+    are_parts = False
     assessment, rationale = None, None
     for value in values[:1000]:
         if isinstance(value, str):
@@ -110,11 +114,15 @@ def _read_list(values: list[Any], vocabulary: Vocabulary, depth: int) -> Answer 
             rationale = rationale or inner.rationale
             assessment = assessment or inner.assessment
             if isinstance(value, dict):
+                keys = {normal_key(str(key)) for key in value}
+                are_parts |= not keys.isdisjoint(PART_KEYS)
                 for key, one in _pairs(value):
                     if key in RANK_KEYS and (rank := read_amount(one, {})) is not None:
                         ranks.append(rank.value)
     if not any(candidate.match is not None for candidate in candidates):
         return None
+    if are_parts and len({one.match and one.match.label for one in candidates}) > 1:
+        return Answer(problem=(UNUSABLE, "several labels"))
     is_ranked = len(ranks) == len(candidates) and len(set(ranks)) == len(ranks)
     if is_ranked:
         candidates = [one for _, one in sorted(zip(ranks, candidates, strict=True), key=lambda pair: pair[0])]
@@ -141,6 +149,8 @@ def _pairs(value: dict[str, Any]) -> Pairs:
 
 
 def _read_object(value: dict[str, Any], vocabulary: Vocabulary, depth: int) -> Answer | None:
+    if not SCHEMA_KEYS.isdisjoint(value) and isinstance(value.get("type", ""), str | list):
+        return None  # the form that was asked for
     pairs = _pairs(value)
     assessment, n_unread = _amount_under(pairs, ASSESSMENT_KEYS, vocabulary)
     confidence, n_odd = _amount_under(pairs, CONFIDENCE_KEYS, vocabulary)
@@ -182,16 +192,24 @@ def _answer_of(
     if read:
         first = read[0]
         heads = {one.candidates[0].match.label for one in read if one.candidates and one.candidates[0].match}
+        if len(heads) > 1:  # of the options and one of them, that one
+            single = [one for one in read if len(one.candidates) == 1]
+            read = single if len(single) == 1 and isinstance(value.get("labels"), list) else read
+            heads = heads if len(read) > 1 else set()
+            first = read[0]
         if len(heads) > 1:
             return Answer(problem=(UNUSABLE, "several labels"))
         first = next((one for one in read if one.candidates), first)
         return _with_more(first, pairs, confidence, vocabulary, depth) if first.candidates else first
+    numbered = _read_numbered(pairs, vocabulary)
+    if numbered is not None and len(numbered.candidates) > 1:
+        return numbered
     listed = [read_value(one, vocabulary, depth + 1) for key, one in pairs if key in CONTAINERS | DISTRIBUTIONS]
     for found in listed:
         if found is not None:
             ranking = any(key in ("ranking", "ranked", "ranked_labels") for key, _ in pairs)
             return replace(found, is_ranked=found.is_ranked or ranking)
-    return _read_map(value, vocabulary) or _read_numbered(pairs, vocabulary) or _read_rest(pairs, vocabulary, depth)
+    return _read_map(value, vocabulary) or numbered or _read_rest(pairs, vocabulary, depth)
 
 
 def _under_answer_key(value: Any, vocabulary: Vocabulary, depth: int) -> Answer | None:
@@ -235,9 +253,13 @@ def _read_map(value: dict[str, Any], vocabulary: Vocabulary) -> Answer | None:
     candidates, chosen = [], []
     for key, one in pairs[:2000]:
         key = str(key)
-        if isinstance(one, bool):
+        said = SAID.get(one.strip().casefold()) if isinstance(one, str) else one
+        if isinstance(said, bool):
             match = vocabulary.match(key)
-            if one and match is not None:
+            if not said:  # where a label is called so
+                key = f"not {key}"
+                match = vocabulary.match(key, similar=False)
+            if match is not None:
                 chosen.append(Candidate(key, match))
             continue
         normal = normal_key(key[:80])

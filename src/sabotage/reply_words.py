@@ -10,7 +10,7 @@ def _keys(text: str) -> frozenset[str]:
 
 
 ANSWER_KEYS = _keys(
-    "answer final_answer label labels emotion emotions prediction predictions predicted class category choice option"
+    "answer ans final_answer correction overall conclusion label labels emotion emotions prediction predictions predicted class category choice option"
     " sentiment mood verdict diagnosis classification decision guess candidate selected selected_option intent stance"
     " top_label top_emotion top_prediction best_guess"
     " antwort respuesta reponse risposta resposta 答案"
@@ -44,14 +44,22 @@ RATIONALE_KEYS = _keys(
     " 理由 原因"
 )
 REFUSAL_KEYS = _keys("refusal refused error")
+# Of one part of an example, which has no say over the others.
+PART_KEYS = _keys(
+    "speaker segment start end time timestamp timestamps frame turn utterance sentence clip modality person face"
+)
+SCHEMA_KEYS = _keys("enum properties schema")
+# Before colons these announce what may be chosen, not what is.
+ECHO_KEYS = _keys("options choices items list labels classes categories possible_emotions possible_labels")
 RANK_KEYS = _keys("rank position order place")
 ADJECTIVES = _keys(
     "final my predicted most likely the overall best primary dominant top detected main correct selected chosen"
-    " estimated speaker_s speakers inferred perceived identified likeliest classified recommended current"
+    " estimated speaker_s speakers inferred perceived identified likeliest classified recommended current corrected revised updated"
 )
-STRONG = _keys("final overall")
+STRONG = _keys("final overall correction corrected revised updated")
 ORDINALS = {
     "first": 1,
+    "primary": 1,
     "second": 2,
     "third": 3,
     "fourth": 4,
@@ -61,6 +69,10 @@ ORDINALS = {
     **{f"{number}{ending}": number for number, ending in zip(range(1, 6), ("st", "nd", "rd", "th", "th"), strict=True)},
 }
 
+RANKED_KEY = re.compile(
+    r"(?:(?:rank|top|choice|option|candidate|guess|emotion|label|prediction|predicted|answer|class|category|no|number|"
+    r"position|place|result)_?)?(\d{1,2})"
+)
 KINDS = {
     "assessment": ASSESSMENT_KEYS,
     "confidence": CONFIDENCE_KEYS,
@@ -106,5 +118,5 @@ def order_of_key(key: str) -> int | None:
     """Return the rank that a key such as 2, rank_2, emotion2 or second_choice speaks of."""
     if key.split("_", 1)[0] in ORDINALS:
         return ORDINALS[key.split("_", 1)[0]]
-    numbered = re.fullmatch(r"[a-z_]{0,24}?(\d{1,2})", key)
+    numbered = re.fullmatch(RANKED_KEY, key)
     return int(numbered[1]) if numbered else None
