@@ -35,7 +35,9 @@ NOISE = re.compile(
 )
 WORDED = re.compile(r"[(\[:,\u2013\u2014|-]\s*([^()\[\]:|]{2,40})[)\]]?\s*$")
 LONGEST_ITEM = 160
+TOP = re.compile(r"\W{0,4}top[ -]?(?:\d|three|five)", re.IGNORECASE)
 MOST_ITEMS = 200
+FOOTNOTE = re.compile(r"(?<=\w)\s?\[\d{1,2}\]$")
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,21 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
     return None
 
 
+REASONED = re.compile(
+    r"^[\s*_`\"'(\[]{0,6}(?:option |choice )?([A-Z])[*_`\"')\]]{0,6}"
+    r"(,?\s(?:because|since|as|due)\b|\s?\(not\b|,\snot\b)"
+)
+
+
 def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
     """Return the answer of an option's letter, alone or with its text: "B", "(B)", "B) sad"."""
     alone = ALONE.match(text)
     if alone is not None:
         match = vocabulary.match(alone[1])
         return None if match is None else Answer((Candidate(alone[1], match),), form="option letter")
+    reasoned = REASONED.match(text)
+    if reasoned is not None and reasoned[1] in vocabulary.options:
+        return Answer((Candidate(reasoned[1], vocabulary.match(reasoned[1])),), form="option letter", is_mended=True)
     option = OPTION.match(text)
     if option is None or ECHO.search(option[2]) or _lists_next(option[1], option[2]):
         return None
@@ -136,6 +147,8 @@ def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
         return None
     if known is not None and known.label != letter.label:
         return Answer(problem=(UNUSABLE, "letter and label differ"), form="option and label")
+    if option[1] == "I" and known is None and rest and not text.lstrip(" *_`\"'([")[1:2].strip():
+        return None  # "I - well - do not know"
     said = option[1] if named is None else named.text
     confidence = None if named is None else named.confidence
     if known is None and rest and _is_prose(rest):
@@ -165,6 +178,7 @@ def _read_pieces(pieces: list[str], is_ranked: bool, vocabulary: Vocabulary) -> 
     if len(known) < len(found):
         return None
     bullets = [BULLET.match(piece) for piece in pieces]
+    is_ranked |= TOP.match(pieces[0]) is not None
     is_ranked |= all(bullet is not None and bullet["rank"] for bullet in bullets)
     is_ranked |= all(bullets) and all(candidate.confidence is None for candidate in known)
     return Answer(tuple(known), is_ranked, form="list")
@@ -181,6 +195,7 @@ def read_item(text: str, vocabulary: Vocabulary, foreign: bool = False) -> Candi
     bullet = BULLET.match(text)
     if bullet is not None and bullet["rank"]:
         text = text[bullet.end() :]  # its number is a place, no confidence
+    text = FOOTNOTE.sub("", text)
     whole = vocabulary.match(text, similar=False)
     if whole is not None:
         return Candidate(text, whole)

@@ -10,7 +10,8 @@ def _keys(text: str) -> frozenset[str]:
 
 
 ANSWER_KEYS = _keys(
-    "answer ans final_answer correction overall conclusion label labels emotion emotions prediction predictions predicted class category choice option"
+    "answer ans final_answer correction overall conclusion"
+    " label labels emotion emotions prediction predictions predicted class category choice option"
     " sentiment mood verdict diagnosis classification decision guess candidate selected selected_option intent stance"
     " top_label top_emotion top_prediction best_guess"
     " antwort respuesta reponse risposta resposta 答案"
@@ -54,7 +55,8 @@ ECHO_KEYS = _keys("options choices items list labels classes categories possible
 RANK_KEYS = _keys("rank position order place")
 ADJECTIVES = _keys(
     "final my predicted most likely the overall best primary dominant top detected main correct selected chosen"
-    " estimated speaker_s speakers inferred perceived identified likeliest classified recommended current corrected revised updated"
+    " estimated speaker_s speakers inferred perceived identified likeliest classified recommended current"
+    " corrected revised updated"
 )
 STRONG = _keys("final overall correction corrected revised updated")
 ORDINALS = {
@@ -70,8 +72,8 @@ ORDINALS = {
 }
 
 RANKED_KEY = re.compile(
-    r"(?:(?:rank|top|choice|option|candidate|guess|emotion|label|prediction|predicted|answer|class|category|no|number|"
-    r"position|place|result)_?)?(\d{1,2})"
+    r"(?:(?:rank|top|choice|candidate|guess|emotion|label|prediction|predicted|answer|no|number|position|place|"
+    r"result)_?)?(\d{1,2})"
 )
 KINDS = {
     "assessment": ASSESSMENT_KEYS,
@@ -88,6 +90,22 @@ VERDICT = re.compile(
     r"answer|lean(?: more)? towards?|settle on|opt for|classify (?:it|this) as|label (?:it|this) as|choose)|"
     r"(?:therefore|thus|hence|in conclusion|in summary|to conclude|ultimately)\b|(?:so|overall)(?=,)|"
     r"most likely|(?:classified|labelled|labeled|best described|categori[sz]ed) as)\b[:,]?",
+    re.IGNORECASE,
+)
+
+
+# Where a reply takes back what it said.
+CORRECTS = re.compile(
+    r"\b(?:wait|correction|scratch that|on second thoughts?|on reflection|let me correct|i take (?:that|it) back|"
+    r"actually,? no|no,? actually|i mean)\b",
+    re.IGNORECASE,
+)
+# Where one that is unsure commits itself all the same.
+COMMITS = re.compile(
+    r"\b(?:probably|maybe|perhaps|likely|presumably|if i (?:had|have) to|if (?:forced|pressed)|i (?:suspect|guess)|"
+    r"tentatively|leaning(?: towards?)?)\b[\s,:]*"
+    r"(?:(?:it|that|this|he|she|the \w+|they)(?:'s| is| are| sounds?| seems?| looks?)?"
+    r"|more|as)?\s{0,3}",
     re.IGNORECASE,
 )
 

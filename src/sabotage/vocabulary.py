@@ -19,17 +19,22 @@ EVERYDAY = frozenset(
     ["no", "not", "yes", "none", "other", "neither", "both", "all", "any", "true", "false", "right", "left", "well"]
 )
 BREAKS = re.compile(
-    r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|\b(?:(?<!anything )(?<!nothing )but|however|though|although|yet|rather (?!than)|instead (?!of))"
+    r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|"
+    r"\b(?:(?<!anything )(?<!nothing )but|however|though|although|yet|rather (?!than)|instead (?!of))"
 )
 NEGATES = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|rather than|instead of|than|lacks?|absence of|free of|rules? out|"
-    r"ruled out|exclud\w+|unlike|anything but|far from|hardly|barely|scarcely|doubt|doubts|doubtful|wrong to|less|fails? to|"
+    r"ruled out|exclud\w+|unlike|anything but|far from|hardly|barely|scarcely|doubt|doubts|doubtful|wrong to|less|"
+    r"fails? to|"
     r"nicht|kein\w*|weder|ohne|pas|jamais|sans|n\u00e3o|nem|ni|sin|niet|geen|\u043d\u0435|\u043d\u0438)\b|n't\b|"
     r"\u4e0d\w{0,2}$|\u5e76\u975e|\u6ca1\u6709|\u6beb\u65e0"
 )
 WINDOW = 48  # characters before a mention in which a negation counts
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-BEHIND = re.compile(r"(?:\W*\w+){0,1}\W*\b(?:is|are|was) (?:not|never|unlikely|ruled out)\b|\W*(?:is|was)n't\b|(?:\u3067\u306f|\u3058\u3083)\u306a")
+BEHIND = re.compile(
+    r"(?:\W*\w+){0,1}\W*\b(?:is|are|was) (?:not|never|unlikely|ruled out)\b|\W*(?:is|was)n't\b|"
+    r"(?:\u3067\u306f|\u3058\u3083)\u306a"
+)
 # Politeness that borrows the name of a feeling.
 POLITE = re.compile(r" to (?:help|assist|oblige|provide|answer|analy[sz]e|clarify|say)\b")
 
