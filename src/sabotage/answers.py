@@ -18,7 +18,7 @@ BULLET = re.compile(
 MARKS = r"[*_`\"']"
 OPTION = re.compile(
     rf"^[\s*_`\"'(\[]{{0,6}}(?:option |choice )?([A-Za-z0-9]){MARKS}{{0,3}}"
-    rf"(?:[).:\]]{MARKS}{{0,3}}|\s[-\u2013\u2014])\s*(.*)$",
+    rf"(?:[).:\]](?!\d){MARKS}{{0,3}}|\s[-\u2013\u2014])\s*(.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 ECHO = re.compile(r"(?:^|\n)\s{0,8}[\"'(*]{0,3}[B-Zb-z2-9][).:]")  # of the options of the question
@@ -150,13 +150,20 @@ def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
     if option[1] == "I" and known is None and rest and not text.lstrip(" *_`\"'([")[1:2].strip():
         return None  # "I - well - do not know"
     said = option[1] if named is None else named.text
-    confidence = None if named is None else named.confidence
+    confidence = _degree_alone(rest) if named is None else named.confidence
     if known is None and rest and _is_prose(rest):
         first = rest.split("\n", 1)[0]
         others = {mention.label for mention in vocabulary.mentions(first[:400]) if not mention.is_negated}
         if others - {letter.label} and letter.label not in others:
             return Answer(problem=(UNUSABLE, "letter and label differ"), form="option and label")
     return Answer((Candidate(said, letter if known is None else known, confidence),), form="option letter")
+
+
+def _degree_alone(text: str) -> Amount | None:
+    """Return the degree that a text is, if it carries its scale or lies between 0 and 1."""
+    found = AMOUNT.fullmatch(text.strip(" ()."))
+    amount = None if found is None else amount_of_match(found)
+    return amount if amount is not None and (amount.kind != "plain" or 0 <= amount.value <= 1) else None
 
 
 def _lists_next(letter: str, text: str) -> bool:

@@ -20,6 +20,9 @@ CLOSING = re.compile(r"</(?:think|thinking|reasoning|thought|scratchpad|analysis
 OPENING = re.compile(r"<(?:think|thinking|reasoning|thought|scratchpad)>|\u25c1think\u25b7", re.IGNORECASE)
 FINAL_CHANNEL = "<|channel|>final<|message|>"
 FENCE = re.compile(r"^```\w{0,10}\s*|\s*```$")
+# A turn of the user that the model made up after its answer.
+TURN = re.compile(r"\n\s{0,8}[*#]{0,3}\s?(?:user|human)[*]{0,2}\s?:", re.IGNORECASE)
+DIALOGUE = re.compile(r"\W{0,8}(?:system|user|human)\b", re.IGNORECASE)
 TOKENS = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|\[/?INST\]|[\u200b\u2060\ufeff]")
 
 
@@ -124,7 +127,9 @@ def _without_reasoning(text: str) -> str:
     opening = OPENING.search(text)
     if opening is not None:  # it was cut off while it thought
         text = text[: opening.start()]
-    return TOKENS.sub("", text).strip()
+    text = TOKENS.sub("", text).strip()
+    turn = None if DIALOGUE.match(text) else TURN.search(text)
+    return text if turn is None else text[: turn.start()].strip() or text
 
 
 def _is_json_alone(text: str) -> bool:

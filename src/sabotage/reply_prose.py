@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from sabotage.answers import (
     BULLET,
     REFUSED,
+    UNUSABLE,
     Answer,
     Candidate,
     first_mention,
@@ -70,7 +71,10 @@ def read_prose(text: str, vocabulary: Vocabulary) -> Answer:
     answer = _marked(marks, vocabulary)
     if answer is None:
         prose = text if len(text) <= 2 * MOST_PROSE else f"{text[:MOST_PROSE]}\n{text[-MOST_PROSE:]}"
-        answer = in_sentences(prose, vocabulary)
+        if marks.rationale and not marks.n_other:
+            answer = Answer(problem=(UNUSABLE, "no label"), form="prose")  # reasons alone
+        else:
+            answer = in_sentences(prose, vocabulary)
         if answer.candidates:
             answer = replace(answer, rationale=text)
             marks.confidence = marks.confidence or stated_confidence(prose)

@@ -18,13 +18,15 @@ from sabotage.answers import (
     read_option,
 )
 from sabotage.refusals import DONT_KNOW, refusal_in
-from sabotage.reply_words import COMMITS, CORRECTS, VERDICT
+from sabotage.reply_words import COMMITS, CONFIDENCE_KEYS, CORRECTS, VERDICT
 from sabotage.vocabulary import EVERYDAY, Vocabulary
 from sabotage.wordings import AMOUNT, Amount, amount_of_match, fold, read_amount
 
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*|__([^_\n]{1,80})__")
 SENTENCES = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\u3002|\n+")
-LEADING = re.compile(r"^(.{1,60}?)(?:[.!;:\n\u3002]|\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)", re.S)
+LEADING = re.compile(
+    r"^(.{1,60}?)(?:[.!;:\n\u3002](?!\d)|\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)", re.S
+)
 SURE_AFTER = re.compile(r"[\s)]{0,3}(?:confiden|sure|certain|probab|chance|likel)", re.IGNORECASE)
 SURE_BEFORE = re.compile(r"(?:confidence|certainty|probability|likelihood)(?: \w+){0,4}[:=\s(]{0,4}$", re.IGNORECASE)
 CONCEDES = re.compile(
@@ -32,6 +34,11 @@ CONCEDES = re.compile(
 )
 # A line or phrase about one part of an example: who speaks, when, or in which medium.
 PART = re.compile(r"\W{0,6}(?:\w[\w ]{0,24}\s?:\s|\d{1,2}:\d\d|\d)")
+QUESTION = re.compile(
+    r"(?:(?<=[.!?\n])|^)\s{0,9}(?:is|are|does|do|did|was|were|could|can|should|would|what|which|who|how)\b[^.!?\n]{0,300}\?",
+    re.IGNORECASE,
+)
+ALSO = re.compile(r"[\s(,/&]*(?:or|and|and/or|maybe|possibly|but also)\b", re.IGNORECASE)
 MOST_SEARCHED = 20_000  # characters
 
 
@@ -58,19 +65,25 @@ def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
     rest = text[first.end() :][:2000]
     if CORRECTS.search(rest):
         return None
-    if item.text.strip().casefold() in EVERYDAY and (reason := refusal_in(rest)) is not None:
+    reason = refusal_in(rest) if item.text.strip().casefold() in EVERYDAY else None
+    if reason is not None and not (reason == DONT_KNOW and CONCEDES.match(rest)):
         return Answer(problem=(REFUSED, reason), form="prose")  # "No, I cannot hear it"
-    if text[first.end() - 1] == ",":
+    near = text[first.end() - 1 : first.end() + 60]
+    if text[first.end() - 1] == "," or (ALSO.match(near) and item.confidence is None):
         others = {mention.label for mention in vocabulary.mentions(text[:400]) if not mention.is_negated}
         if others - {item.match.label}:
             return None
     if item.confidence is None:
         aside = re.match(r"\s{0,4}\(?([^()\n]{1,40})\)", text[first.end() - 1 : first.end() + 60])
-        if (aside is not None and not fold(NOISE.sub(" ", AMOUNT.sub(" ", aside[1]))).strip()) or (
-            aside is not None and not AMOUNT.search(aside[1])
-        ):
+        if aside is not None and _is_degree(aside[1]):
             item = replace(item, confidence=read_amount(aside[1], vocabulary.words))
     return Answer((item,), form="answer first", is_mended=True)
+
+
+def _is_degree(text: str) -> bool:
+    """Whether a bracket says how sure the reply is and nothing else: "frame 12" does not."""
+    words = fold(NOISE.sub(" ", AMOUNT.sub(" ", text))).split()
+    return not AMOUNT.search(text) or all(word in CONFIDENCE_KEYS or not word.isalnum() for word in words)
 
 
 def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
@@ -96,6 +109,7 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
     if declined is not None:
         hedged = _hedged(text, vocabulary) if declined == (REFUSED, DONT_KNOW) else None
         return hedged or Answer(problem=declined, form="prose")
+    text = QUESTION.sub(" ", text)
     mention = first_mention(text, vocabulary)
     if mention is None:
         return Answer(problem=(UNUSABLE, "no label"), form="prose")

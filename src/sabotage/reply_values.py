@@ -18,6 +18,7 @@ from sabotage.answers import (
 from sabotage.refusals import DECLINED
 from sabotage.reply_words import (
     ANSWER_KEYS,
+    ASIDE_KEYS,
     ASSESSMENT_KEYS,
     CONFIDENCE_KEYS,
     CONTAINERS,
@@ -184,6 +185,7 @@ def _amount_under(pairs: Pairs, keys: frozenset[str], vocabulary: Vocabulary) ->
 def _answer_of(
     value: dict[str, Any], pairs: Pairs, confidence: Amount | None, vocabulary: Vocabulary, depth: int
 ) -> Answer | None:
+    pairs = [(key, one) for key, one in pairs if not ASIDE_KEYS.match(key)]
     named = [_under_answer_key(one, vocabulary, depth) for key, one in pairs if key in ANSWER_KEYS]
     read = [one for one in named if one is not None]
     if not read:
@@ -200,6 +202,8 @@ def _answer_of(
         if len(heads) > 1:
             return Answer(problem=(UNUSABLE, "several labels"))
         first = next((one for one in read if one.candidates), first)
+        if _is_letter(first) and any(_names_other(first, one, vocabulary) for key, one in pairs if key in NAME_KEYS):
+            return Answer(problem=(UNUSABLE, "letter and label differ"))
         return _with_more(first, pairs, confidence, vocabulary, depth) if first.candidates else first
     numbered = _read_numbered(pairs, vocabulary)
     if numbered is not None and len(numbered.candidates) > 1:
@@ -208,7 +212,8 @@ def _answer_of(
     for found in listed:
         if found is not None:
             ranking = any(key in ("ranking", "ranked", "ranked_labels") for key, _ in pairs)
-            return replace(found, is_ranked=found.is_ranked or ranking)
+            found = replace(found, is_ranked=found.is_ranked or ranking)
+            return _with_parallel(found, pairs, vocabulary) or found
     return _read_map(value, vocabulary) or numbered or _read_rest(pairs, vocabulary, depth)
 
 
@@ -225,14 +230,34 @@ def _under_answer_key(value: Any, vocabulary: Vocabulary, depth: int) -> Answer 
     return answer
 
 
+def _is_letter(answer: Answer) -> bool:
+    return len(answer.candidates) == 1 and len(answer.candidates[0].text.strip()) == 1
+
+
+def _names_other(answer: Answer, value: Any, vocabulary: Vocabulary) -> bool:
+    """Whether a text beside an option's letter is the name of another label."""
+    match = vocabulary.match(value, similar=False, short=False) if isinstance(value, str) else None
+    chosen = answer.candidates[0].match
+    return match is not None and chosen is not None and match.label != chosen.label
+
+
+def _with_parallel(answer: Answer, pairs: Pairs, vocabulary: Vocabulary) -> Answer | None:
+    """Return an answer with the confidences of a list as long as its own, None where there is none."""
+    for key, one in pairs:
+        if key in CONFIDENCE_KEYS | DISTRIBUTIONS and isinstance(one, list) and len(one) == len(answer.candidates) > 1:
+            amounts = [read_amount(degree, vocabulary.words) for degree in one]
+            zipped = [replace(c, confidence=a) for c, a in zip(answer.candidates, amounts, strict=True)]
+            return replace(answer, candidates=tuple(zipped), is_ranked=False)
+    return None
+
+
 def _with_more(first: Answer, pairs: Pairs, confidence: Amount | None, vocabulary: Vocabulary, depth: int) -> Answer:
     """Add to a named answer what a map of scores, a parallel list or alternatives say of other labels."""
     head = first.candidates[0]
+    parallel = _with_parallel(first, pairs, vocabulary)
+    if parallel is not None:
+        return parallel
     for key, one in pairs:
-        if key in CONFIDENCE_KEYS | DISTRIBUTIONS and isinstance(one, list) and len(one) == len(first.candidates) > 1:
-            amounts = [read_amount(degree, vocabulary.words) for degree in one]
-            zipped = [replace(c, confidence=a) for c, a in zip(first.candidates, amounts, strict=True)]
-            return replace(first, candidates=tuple(zipped), is_ranked=False)
         if (key in CONFIDENCE_KEYS | DISTRIBUTIONS | CONTAINERS and isinstance(one, dict | list)) or key in OTHERS:
             others = read_value(one, vocabulary, depth + 1)
         else:

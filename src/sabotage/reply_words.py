@@ -45,6 +45,11 @@ RATIONALE_KEYS = _keys(
     " 理由 原因"
 )
 REFUSAL_KEYS = _keys("refusal refused error")
+# What a reply was given, or sets aside: no answer stands there.
+ASIDE_KEYS = re.compile(
+    r"(?:not|no|non|never|rejected?|excluded?|eliminated|ruled_out|unlikely|least|wrong|incorrect|transcript|utterance|"
+    r"question|prompt|instruction|caption|quote|ground_truth|reference|gold|true_label|opposite)(?:_|$)"
+)
 # Of one part of an example, which has no say over the others.
 PART_KEYS = _keys(
     "speaker segment start end time timestamp timestamps frame turn utterance sentence clip modality person face"
