@@ -142,7 +142,7 @@ class Vocabulary:
             folded,
             [text for text in self._near if text[0] == folded[0]],  # danger is no misspelling of anger
             scorer=Levenshtein.normalized_similarity,
-            score_cutoff=self.similarity - 1e-9,  # else 4 of 5 letters fall short of 0.8
+            score_cutoff=self.similarity - 1e-6,  # else 4 of 5 letters fall short of 0.8
             limit=None,
         )
         if not near:
@@ -219,6 +219,8 @@ def make_vocabulary(labels: Any, similarity: float = SIMILARITY) -> Vocabulary:
         name = os.path.basename(os.fspath(labels))
         labels = _read_file(os.fspath(labels), name)
     own: Any = None
+    if isinstance(labels, Mapping) and not _is_flat(labels.get("labels")) and not set(labels) <= {"labels", "words"}:
+        raise SabotageError(f"{name} may have words beside labels and nothing else: found {listed(labels)}")
     if isinstance(labels, Mapping) and set(labels) <= {"labels", "words"} and not _is_flat(labels.get("labels")):
         own, labels = labels.get("words"), labels["labels"]
     if isinstance(labels, Mapping):
@@ -263,7 +265,8 @@ def _read_file(path: str, name: str) -> Any:
 def _text(value: object, name: str) -> str:
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text or "\n" in text or "\r" in text:
-        raise SabotageError(f"{name}: a label or synonym is one line of text: found {value!r}")
+        found = repr(value[:60]) if isinstance(value, str) else f"{value}" if value is None else type(value).__name__
+        raise SabotageError(f"{name}: a label or synonym is one line of text: found {found}")
     return text
 
 
