@@ -40,6 +40,7 @@ AMOUNT = re.compile(
     re.IGNORECASE,
 )
 MOST_LIKELY_LONGEST = 200  # characters: a longer text says more than how sure it is
+NEITHER = 10  # up to here a number among others from 0 to 1 is more likely a slip, or out of 5 or 10, than a percent
 SIGNED = re.compile(r"\s*[-\u2212]\d+(?:[.,]\d+)?\W*")
 FITS = 0.95  # share of an agent's numbers that a scale must hold; the others are out of range
 
@@ -176,7 +177,8 @@ def which_are_percent(replies: Sequence[Sequence[float]], scale: str = "auto") -
     replies : sequence of sequences of float
         The plain numbers of each reply.
     scale : {"auto", "unit", "percent"}
-        "auto": a reply with a number above 1 is; where it has only 0 and 1, what most other replies use decides.
+        "auto": a reply with a number above 1 is; where it has only 0 and 1, what most other replies use decides. Where
+        most use 0 to 1, numbers up to 10 are neither, and out of range.
 
     Raises
     ------
@@ -192,6 +194,8 @@ def which_are_percent(replies: Sequence[Sequence[float]], scale: str = "auto") -
         any(0 < value < 1 for value in values) for values, high in zip(replies, above, strict=True) if not high
     )
     usual = sum(above) > between
+    if sum(above) < between:
+        return [any(value > NEITHER for value in values) for values in replies]
     return [
         high or (usual and bool(values) and all(value in (0, 1) for value in values))
         for values, high in zip(replies, above, strict=True)
