@@ -35,6 +35,7 @@ NOISE = re.compile(
 )
 WORDED = re.compile(r"[(\[:,\u2013\u2014|-]\s*([^()\[\]:|]{2,40})[)\]]?\s*$")
 LONGEST_ITEM = 160
+HALVES = re.compile(r"\b50\s?[/:-]\s?50\b|\bfifty[ -]fifty\b", re.IGNORECASE)
 TOP = re.compile(r"\W{0,4}top[ -]?(?:\d|three|five)", re.IGNORECASE)
 MOST_ITEMS = 200
 FOOTNOTE = re.compile(r"(?<=\w)\s?\[\d{1,2}\]$")
@@ -103,6 +104,8 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
     option = read_option(text, vocabulary)
     if option is not None:
         return option
+    if HALVES.search(text):
+        return Answer(problem=(UNUSABLE, "several labels"), form="answer alone")
     if NUMBERS.findall(text)[:2] == ["1", "2"]:
         answer = _read_pieces(NUMBERS.sub("\n", text).split("\n"), True, vocabulary)
         if answer is not None:
@@ -121,7 +124,8 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
 
 REASONED = re.compile(
     r"^[\s*_`\"'(\[]{0,6}(?:option |choice )?([A-Z])[*_`\"')\]]{0,6}"
-    r"(,?\s(?:because|since|as|due)\b|\s?\(not\b|,\snot\b)"
+    r"(,?\s(?:because|since|as|due)\b|\s?\(not\b|,\snot\b|"
+    r"\s(?:is|seems|would be)\s(?:the\s)?(?:most\s)?(?:correct|right|best)\b)"
 )
 
 

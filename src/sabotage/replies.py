@@ -166,6 +166,8 @@ def _settle(answer: Answer | None, vocabulary: Vocabulary) -> Reply:
     known = _each_once(answer)
     if len(known) > 1 and not answer.is_ranked and all(one.confidence is None for one in known):
         return Reply(UNUSABLE, "several labels", **extras)
+    if len(known) > 1 and not answer.is_ranked and all(rough(one.confidence, False) <= 0 for one in known):
+        return Reply(UNUSABLE, "no label", **extras)  # all are at 0
     n_foreign = sum(one.match is None for one in answer.candidates)
     hows = [one.match.how for one in known if one.match is not None and one.match.how in MENDED_HOWS]
     if answer.is_mended:

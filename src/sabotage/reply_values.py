@@ -189,7 +189,7 @@ def _answer_of(
     named = [_under_answer_key(one, vocabulary, depth) for key, one in pairs if key in ANSWER_KEYS]
     read = [one for one in named if one is not None]
     if not read:
-        names = [read_value(one, vocabulary, depth + 1) for key, one in pairs if key in NAME_KEYS]
+        names = [read_value(one, vocabulary, depth + 1) for key, one in pairs if _may_name(key, one, depth)]
         read = [one for one in names if one is not None and one.candidates and one.candidates[0].match is not None]
     if read:
         first = read[0]
@@ -223,11 +223,15 @@ def _under_answer_key(value: Any, vocabulary: Vocabulary, depth: int) -> Answer 
         return Answer(problem=(REFUSED, "null"))
     answer = read_value(value, vocabulary, depth + 1)
     if answer is None and isinstance(value, str):
-        if len(value.split()) <= 3:
-            return Answer((Candidate(value.strip(), None),))
         found = first_mention(value[:2000], vocabulary)
         return found if found is not None else Answer((Candidate(value.strip(), None),))
     return answer
+
+
+def _may_name(key: str, value: Any, depth: int) -> bool:
+    """Whether the name of a candidate may stand under a key; "id": "A" alone is the name of something else."""
+    is_letter = isinstance(value, str) and len(value.strip()) == 1
+    return key in NAME_KEYS and not (depth == 0 and is_letter and key in ("id", "type", "key", "title"))
 
 
 def _is_letter(answer: Answer) -> bool:

@@ -59,7 +59,8 @@ SCHEMA_KEYS = _keys("enum properties schema")
 ECHO_KEYS = _keys("options choices items list labels classes categories possible_emotions possible_labels")
 RANK_KEYS = _keys("rank position order place")
 ADJECTIVES = _keys(
-    "final my predicted most likely the overall best primary dominant top detected main correct selected chosen"
+    "so thus therefore hence"
+    " final my predicted most likely the overall best primary dominant top detected main correct selected chosen"
     " estimated speaker_s speakers inferred perceived identified likeliest classified recommended current"
     " corrected revised updated"
 )
@@ -91,14 +92,20 @@ KINDS = {
 VERDICT = re.compile(
     r"\b(?:(?:answer|guess|emotion|label|prediction|choice|option|conclusion|classification|category|verdict|mood|"
     r"sentiment|feeling|class|pick|assessment)\s{1,3}(?:here\s)?(?:is|would be|must be|should be|seems to be|"
-    r"appears to be|was|will be|remains)|i(?:'d| would| will|'ll)?\s(?:say|guess|choose|pick|select|go with|"
+    r"appears to be|was|will be|remains)|i(?:'d| would| will|'ll)?\s(?:say|guess|choose|pick|select|go (?:with|for)|"
     r"answer|lean(?: more)? towards?|settle on|opt for|classify (?:it|this) as|label (?:it|this) as|choose)|"
-    r"(?:therefore|thus|hence|in conclusion|in summary|to conclude|ultimately)\b|(?:so|overall)(?=,)|"
+    r"(?:therefore|thus|hence|in conclusion|in summary|to conclude|ultimately)\b|"
+    r"so(?=,)|overall(?=,|\s(?:the|it|this|he|she)\b)|"
     r"most likely|(?:classified|labelled|labeled|best described|categori[sz]ed) as)\b[:,]?",
     re.IGNORECASE,
 )
 
 
+# Before a phrase of VERDICT: what follows is not the first choice.
+LESSER = re.compile(
+    r"\b(?:second|third|2nd|3rd|next|alternative|other|another|wrong|incorrect|worst|runner-up|backup)\s+(?:\w+\s+)?$",
+    re.IGNORECASE,
+)
 # Where a reply takes back what it said.
 CORRECTS = re.compile(
     r"\b(?:wait|correction|scratch that|on second thoughts?|on reflection|let me correct|i take (?:that|it) back|"
