@@ -9,6 +9,16 @@ LABELS = {
     "sad": ["sadness", "sorrow", "unhappy", "F", "悲伤", "traurig", "triste", "грусть", "悲しみ"],
     "surprise": ["surprised", "G"],
 }
+# The tasks of reply_attacks.jsonl: replies that were made up, with what to expect, before the reader was tried on them.
+TASKS = {
+    "emotions": LABELS,
+    "sarcasm": {"yes": ["sarcastic", "true"], "no": ["not sarcastic", "false", "sincere"]},
+    "options": {"A": [], "B": [], "C": [], "D": []},
+    "sentiment": {"negative": ["neg", "-1"], "neutral": ["neu", "0"], "positive": ["pos", "1"]},
+    "letters": {"Anger": ["A"], "Indifference": ["I"], "Excitement": ["E"], "Happiness": ["happy", "H"]},
+    "hate": {"Hate speech": ["hateful", "hate"], "Offensive": ["offensive language"], "Neither": ["none of the above", "normal"]},
+    "directions": {"joy": [], "joyful surprise": [], "surprise": [], "no": ["negative"], "left": [], "right": []},
+}
 THINKING = (
     "<think>\nShe laughs, so happy? No: the pitch falls, and the words are about a loss. Could be fear.\n</think>\n\n"
 )

@@ -18,13 +18,13 @@ BULLET = re.compile(
 MARKS = r"[*_`\"']"
 OPTION = re.compile(
     rf"^[\s*_`\"'(\[]{{0,6}}(?:option |choice )?([A-Za-z0-9]){MARKS}{{0,3}}"
-    rf"(?:[).:\]]{MARKS}{{0,3}}|\s[-\u2013\u2014])\s*(.*)$",
+    rf"(?:[).:\]](?!\d){MARKS}{{0,3}}|\s[-\u2013\u2014])\s*(.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 ECHO = re.compile(r"(?:^|\n)\s{0,8}[\"'(*]{0,3}[B-Zb-z2-9][).:]")  # of the options of the question
 NUMBERS = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.)]\s+")  # of a list on one line
 PAIRS = re.compile(r"(?<=[\d%])\s+(?=[^\W\d])")
-ALONE = re.compile(r"^\W{0,8}(?:option |choice |answer )?([^\W_])\W{0,8}$", re.I)
+ALONE = re.compile(r"^\W{0,8}(?:option |choice |answer )?([^\W\d_]|(?<![-\u2212])\d)\W{0,8}$", re.I)
 PIECES = re.compile(r"(?<!\d),|,(?!\d)|[;\u3001\n]|\s/\s|\s(?:and|or|&)\s|(?<=[^\W\d])/(?=[^\W\d])")
 RANKED = re.compile(r"\s*(?:>{1,2}|\u2192|->|=>)\s*")
 NOISE = re.compile(
@@ -35,7 +35,10 @@ NOISE = re.compile(
 )
 WORDED = re.compile(r"[(\[:,\u2013\u2014|-]\s*([^()\[\]:|]{2,40})[)\]]?\s*$")
 LONGEST_ITEM = 160
+HALVES = re.compile(r"\b50\s?[/:-]\s?50\b|\bfifty[ -]fifty\b", re.IGNORECASE)
+TOP = re.compile(r"\W{0,4}top[ -]?(?:\d|three|five)", re.IGNORECASE)
 MOST_ITEMS = 200
+FOOTNOTE = re.compile(r"(?<=\w)\s?\[\d{1,2}\]$")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
     option = read_option(text, vocabulary)
     if option is not None:
         return option
+    if HALVES.search(text):
+        return Answer(problem=(UNUSABLE, "several labels"), form="answer alone")
     if NUMBERS.findall(text)[:2] == ["1", "2"]:
         answer = _read_pieces(NUMBERS.sub("\n", text).split("\n"), True, vocabulary)
         if answer is not None:
@@ -117,14 +122,24 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer | None:
     return None
 
 
+REASONED = re.compile(
+    r"^[\s*_`\"'(\[]{0,6}(?:option |choice )?([A-Z])[*_`\"')\]]{0,6}"
+    r"(,?\s(?:because|since|as|due)\b|\s?\(not\b|,\snot\b|"
+    r"\s(?:is|seems|would be)\s(?:the\s)?(?:most\s)?(?:correct|right|best)\b)"
+)
+
+
 def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
     """Return the answer of an option's letter, alone or with its text: "B", "(B)", "B) sad"."""
     alone = ALONE.match(text)
     if alone is not None:
         match = vocabulary.match(alone[1])
         return None if match is None else Answer((Candidate(alone[1], match),), form="option letter")
+    reasoned = REASONED.match(text)
+    if reasoned is not None and reasoned[1] in vocabulary.options:
+        return Answer((Candidate(reasoned[1], vocabulary.match(reasoned[1])),), form="option letter", is_mended=True)
     option = OPTION.match(text)
-    if option is None or ECHO.search(option[2]):
+    if option is None or ECHO.search(option[2]) or _lists_next(option[1], option[2]):
         return None
     letter = vocabulary.match(option[1]) if option[1] in vocabulary.options else None
     rest = option[2].strip()
@@ -136,14 +151,28 @@ def read_option(text: str, vocabulary: Vocabulary) -> Answer | None:
         return None
     if known is not None and known.label != letter.label:
         return Answer(problem=(UNUSABLE, "letter and label differ"), form="option and label")
+    if option[1] == "I" and known is None and rest and not text.lstrip(" *_`\"'([")[1:2].strip():
+        return None  # "I - well - do not know"
     said = option[1] if named is None else named.text
-    confidence = None if named is None else named.confidence
+    confidence = _degree_alone(rest) if named is None else named.confidence
     if known is None and rest and _is_prose(rest):
         first = rest.split("\n", 1)[0]
         others = {mention.label for mention in vocabulary.mentions(first[:400]) if not mention.is_negated}
         if others - {letter.label} and letter.label not in others:
             return Answer(problem=(UNUSABLE, "letter and label differ"), form="option and label")
     return Answer((Candidate(said, letter if known is None else known, confidence),), form="option letter")
+
+
+def _degree_alone(text: str) -> Amount | None:
+    """Return the degree that a text is, if it carries its scale or lies between 0 and 1."""
+    found = AMOUNT.fullmatch(text.strip(" ()."))
+    amount = None if found is None else amount_of_match(found)
+    return amount if amount is not None and (amount.kind != "plain" or 0 <= amount.value <= 1) else None
+
+
+def _lists_next(letter: str, text: str) -> bool:
+    """Whether the option after this one is spelt out on the same line, so that the options are echoed."""
+    return re.search(rf"(?:^|[\s(,;]){re.escape(chr(ord(letter) + 1))}(?:[.:]\s|\))", text[:2000]) is not None
 
 
 def _is_prose(text: str) -> bool:
@@ -160,6 +189,7 @@ def _read_pieces(pieces: list[str], is_ranked: bool, vocabulary: Vocabulary) -> 
     if len(known) < len(found):
         return None
     bullets = [BULLET.match(piece) for piece in pieces]
+    is_ranked |= TOP.match(pieces[0]) is not None
     is_ranked |= all(bullet is not None and bullet["rank"] for bullet in bullets)
     is_ranked |= all(bullets) and all(candidate.confidence is None for candidate in known)
     return Answer(tuple(known), is_ranked, form="list")
@@ -176,6 +206,7 @@ def read_item(text: str, vocabulary: Vocabulary, foreign: bool = False) -> Candi
     bullet = BULLET.match(text)
     if bullet is not None and bullet["rank"]:
         text = text[bullet.end() :]  # its number is a place, no confidence
+    text = FOOTNOTE.sub("", text)
     whole = vocabulary.match(text, similar=False)
     if whole is not None:
         return Candidate(text, whole)

@@ -203,7 +203,7 @@ def _listen(
             f" {truth.ids[0]!r}; give --id-field or --id"
         )
     if not heard:
-        raise SabotageError(f"{listed(map(os.path.basename, files))} hold no reply")
+        raise SabotageError(f"there is no reply in {listed(map(os.path.basename, files))}")
     if strangers and truth is not None:
         notes.warn(
             f"{len(strangers):,} replies to {len(set(strangers)):,} ids that {truth.name} does not have are dropped"

@@ -19,6 +19,10 @@ MENDED_HOWS = {"synonym": "synonym", "similar": "similar spelling"}
 CLOSING = re.compile(r"</(?:think|thinking|reasoning|thought|scratchpad|analysis)>|\u25c1/think\u25b7", re.IGNORECASE)
 OPENING = re.compile(r"<(?:think|thinking|reasoning|thought|scratchpad)>|\u25c1think\u25b7", re.IGNORECASE)
 FINAL_CHANNEL = "<|channel|>final<|message|>"
+FENCE = re.compile(r"^```\w{0,10}\s*|\s*```$")
+# A turn of the user that the model made up after its answer.
+TURN = re.compile(r"\n\s{0,8}[*#]{0,3}\s?(?:user|human)[*]{0,2}\s?:", re.IGNORECASE)
+DIALOGUE = re.compile(r"\W{0,8}(?:system|user|human)\b", re.IGNORECASE)
 TOKENS = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|\[/?INST\]|[\u200b\u2060\ufeff]")
 
 
@@ -123,12 +127,16 @@ def _without_reasoning(text: str) -> str:
     opening = OPENING.search(text)
     if opening is not None:  # it was cut off while it thought
         text = text[: opening.start()]
-    return TOKENS.sub("", text).strip()
+    text = TOKENS.sub("", text).strip()
+    turn = None if DIALOGUE.match(text) else TURN.search(text)
+    return text if turn is None else text[: turn.start()].strip() or text
 
 
 def _is_json_alone(text: str) -> bool:
-    """Whether a text is one object or list, in whose values no answer should be sought as if they were prose."""
-    return text[0] in "{[" and text[-1] in "}]" and '"' in text and len(text) > 2
+    """Whether a text is one object or list, whole or cut off, whose values are not to be read as if they were prose."""
+    text = FENCE.sub("", text)
+    is_whole = text[-1:] in ("}", "]") or text.count("}") < text.count("{")
+    return text[:1] in ("{", "[") and is_whole and '"' in text and len(text) > 2
 
 
 def _settle(answer: Answer | None, vocabulary: Vocabulary) -> Reply:
@@ -158,6 +166,8 @@ def _settle(answer: Answer | None, vocabulary: Vocabulary) -> Reply:
     known = _each_once(answer)
     if len(known) > 1 and not answer.is_ranked and all(one.confidence is None for one in known):
         return Reply(UNUSABLE, "several labels", **extras)
+    if len(known) > 1 and not answer.is_ranked and all(rough(one.confidence, False) <= 0 for one in known):
+        return Reply(UNUSABLE, "no label", **extras)  # all are at 0
     n_foreign = sum(one.match is None for one in answer.candidates)
     hows = [one.match.how for one in known if one.match is not None and one.match.how in MENDED_HOWS]
     if answer.is_mended:

@@ -106,6 +106,11 @@ def agent_columns(
     percent = which_are_percent([reply.plain for reply in replies], scales[0])
     own = [r.assessment.value for r in replies if r.assessment is not None and r.assessment.kind == "plain"]
     scale = assessment_scale(own, scales[1])
+    if scale == "percent" and scales[1] == "auto" and len(own) >= FEW and median(own) <= LIKE_TENTHS:
+        notes.warn(
+            f"{agent}: self-assessments are read as percent, and half of them are at most {median(own):g}: if they are"
+            f" on another scale, give --assessment-scale"
+        )
     _say_scales(tally, replies, percent, SCALES[scale] if own else None, scales[0], notes)
     found = [_row_of(reply, high, scale, tally) for reply, high in zip(replies, percent, strict=True)]
     table = [_Row() for _ in rows]

@@ -67,6 +67,8 @@ def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
             if not matching:
                 raise SabotageError(f"no file matches {path}")
             found += matching
+        elif os.path.isdir(path):
+            raise SabotageError(f"{path} is a folder: name its files, for example {os.path.join(path, '*.jsonl')}")
         else:
             found.append(path)
     if not found:

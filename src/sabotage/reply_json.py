@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from sabotage.answers import Answer, loosened
+from sabotage.answers import UNUSABLE, Answer, loosened
 from sabotage.reply_values import DECODER, read_value
 from sabotage.vocabulary import Vocabulary
 
@@ -56,7 +56,11 @@ def _embedded(text: str, vocabulary: Vocabulary) -> Answer | None:
     if len(values) > 1 and all(
         not text[a[1] : b[0]].strip(" ,;\n\r\t") and isinstance(b[2], dict) for a, b in pairwise(values)
     ):
-        return read_value([value for _, _, value in values], vocabulary)
+        side_by_side = read_value([value for _, _, value in values], vocabulary)
+        labels = set() if side_by_side is None else {one.match.label for one in side_by_side.candidates if one.match}
+        if side_by_side and len(labels) > 1 and not any(one.confidence for one in side_by_side.candidates):
+            return Answer(problem=(UNUSABLE, "several labels"))  # a correction as well as a ranking
+        return side_by_side
     for _, _, value in reversed(values):
         answer = read_value(value, vocabulary)
         if answer is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from sabotage.answers import (
     BULLET,
     REFUSED,
+    UNUSABLE,
     Answer,
     Candidate,
     first_mention,
@@ -22,6 +23,7 @@ from sabotage.answers import (
 from sabotage.refusals import refusal_in
 from sabotage.reply_sentences import BOLD, in_sentences, leading, stated_confidence
 from sabotage.reply_words import (
+    ECHO_KEYS,
     STRONG,
     kind_of_key,
     normal_key,
@@ -38,7 +40,7 @@ KEYED = re.compile(
 )
 INLINE = re.compile(
     r"[,;|.]\s{1,4}(?=(?:my )?(?:self[- ]?assessment|self[- ]?rating|confidence|certainty|reliability|probability|"
-    r"rationale|reason|reasoning|explanation|label|emotion|answer|quality)\s?[:=])",
+    r"rationale|reason|reasoning|explanation|label|emotion|answer|quality|correction)\s?[:=])",
     re.IGNORECASE,
 )
 MOST_LINES = 2000
@@ -69,7 +71,10 @@ def read_prose(text: str, vocabulary: Vocabulary) -> Answer:
     answer = _marked(marks, vocabulary)
     if answer is None:
         prose = text if len(text) <= 2 * MOST_PROSE else f"{text[:MOST_PROSE]}\n{text[-MOST_PROSE:]}"
-        answer = in_sentences(prose, vocabulary)
+        if marks.rationale and not marks.n_other:
+            answer = Answer(problem=(UNUSABLE, "no label"), form="prose")  # reasons alone
+        else:
+            answer = in_sentences(prose, vocabulary)
         if answer.candidates:
             answer = replace(answer, rationale=text)
             marks.confidence = marks.confidence or stated_confidence(prose)
@@ -112,11 +117,17 @@ def _take_heading(marks: _Marks, line: str, following: str, vocabulary: Vocabula
     keyed = KEYED.match(line)
     if keyed is None or keyed[2] is not None or not following or BULLET.match(following):
         return False
-    return kind_of_key(normal_key(keyed[1])) == "answer" and _take_field(marks, keyed[1], following, vocabulary)
+    name = normal_key(keyed[1])
+    return (
+        kind_of_key(name) == "answer" and name not in ECHO_KEYS and _take_field(marks, keyed[1], following, vocabulary)
+    )
 
 
 def _take_line(marks: _Marks, line: str, vocabulary: Vocabulary) -> bool:
     """Take a line as an entry of a list or as a key with its value; return whether it was either."""
+    if line.count("|") >= 2 and (row := _row(line, vocabulary)) is not None:
+        marks.items.append(row)
+        return True
     bullet = BULLET.match(line)
     rest = line[bullet.end() :] if bullet is not None else line
     if bullet is not None or line.count("|") >= 2:
@@ -137,6 +148,18 @@ def _take_line(marks: _Marks, line: str, vocabulary: Vocabulary) -> bool:
         return False
     marks.items += several.candidates
     return True
+
+
+def _row(line: str, vocabulary: Vocabulary) -> Candidate | None:
+    """Return the candidate of a table's row that begins with a rank or with the label."""
+    cells = [cell.strip(" *_`") for cell in line.strip(" |").split("|")]
+    if len(cells) > 2 and re.fullmatch(r"#?\d{1,2}[.)]?", cells[0]):
+        cells = cells[1:]
+    match = vocabulary.match(cells[0], short=len(cells) == 1) if len(cells) > 1 else None
+    if match is None:
+        return None
+    amounts = [read_amount(cell, vocabulary.words) for cell in cells[1:] if len(cell) <= 40]
+    return Candidate(cells[0], match, next((amount for amount in amounts if amount is not None), None))
 
 
 def _listed(text: str, vocabulary: Vocabulary) -> Candidate | None:
@@ -177,6 +200,15 @@ def _take_field(marks: _Marks, key: str, value: str, vocabulary: Vocabulary, is_
     if kind == "rationale":
         marks.rationale.append(value)
         return True
+    if kind == "answer" and not is_tag and name in ECHO_KEYS:
+        item = read_answer(value, vocabulary)
+        if item is None or len(item.candidates) != 1:
+            return bool(value)  # what may be chosen
+    if kind == "answer" and value and re.match(r"(?:top|ranked|ranking)(?:_|$)", name):
+        item = read_answer(value, vocabulary)
+        if item is not None and len(item.candidates) > 1:
+            marks.answers.append((is_final, replace(item, is_ranked=True)))
+            return True
     if kind == "answer":
         return _keep(marks, value, is_final or is_tag, vocabulary)
     order = order_of_key(name)

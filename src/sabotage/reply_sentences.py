@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sabotage.answers import (
     ECHO,
+    NOISE,
     REFUSED,
     UNUSABLE,
     Answer,
@@ -16,16 +17,30 @@ from sabotage.answers import (
     read_item,
     read_option,
 )
-from sabotage.refusals import refusal_in
-from sabotage.reply_words import VERDICT
-from sabotage.vocabulary import Vocabulary
+from sabotage.refusals import DONT_KNOW, refusal_in
+from sabotage.reply_words import COMMITS, CONFIDENCE_KEYS, CORRECTS, LESSER, VERDICT
+from sabotage.vocabulary import EVERYDAY, Vocabulary
 from sabotage.wordings import AMOUNT, Amount, amount_of_match, fold, read_amount
 
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*|__([^_\n]{1,80})__")
 SENTENCES = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\u3002|\n+")
-LEADING = re.compile(r"^(.{1,60}?)(?:[.!;:\n\u3002]|\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)", re.S)
+LEADING = re.compile(
+    r"^(.{1,60}?)(?:[.!;:\n\u3002](?!\d)|"
+    r"\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)",
+    re.S,
+)
 SURE_AFTER = re.compile(r"[\s)]{0,3}(?:confiden|sure|certain|probab|chance|likel)", re.IGNORECASE)
 SURE_BEFORE = re.compile(r"(?:confidence|certainty|probability|likelihood)(?: \w+){0,4}[:=\s(]{0,4}$", re.IGNORECASE)
+CONCEDES = re.compile(
+    r"[,;(]?\s*\b(?:although|though|but|however|while|whereas|even if|despite|not)\b|,\s*with\b", re.IGNORECASE
+)
+# A line or phrase about one part of an example: who speaks, when, or in which medium.
+PART = re.compile(r"\W{0,6}(?:\w[\w ]{0,24}\s?:\s|\d{1,2}:\d\d|\d)")
+QUESTION = re.compile(
+    r"(?:(?<=[.!?\n])|^)\s{0,9}(?:is|are|does|do|did|was|were|could|can|should|would|what|which|who|how)\b[^.!?\n]{0,300}\?",
+    re.IGNORECASE,
+)
+ALSO = re.compile(r"[\s(,/&]*(?:or|and|and/or|maybe|possibly|but also)\b", re.IGNORECASE)
 MOST_SEARCHED = 20_000  # characters
 
 
@@ -49,15 +64,28 @@ def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
     other = None if second is None else vocabulary.match(second[1].strip(" *_"), similar=False, short=False)
     if other is not None and other.label != item.match.label:
         return Answer(problem=(UNUSABLE, "several labels"), form="prose")
-    if text[first.end() - 1] == ",":
+    rest = text[first.end() :][:2000]
+    if CORRECTS.search(rest):
+        return None
+    reason = refusal_in(rest) if item.text.strip().casefold() in EVERYDAY else None
+    if reason is not None and not (reason == DONT_KNOW and CONCEDES.match(rest)):
+        return Answer(problem=(REFUSED, reason), form="prose")  # "No, I cannot hear it"
+    near = text[first.end() - 1 : first.end() + 60]
+    if text[first.end() - 1] == "," or (ALSO.match(near) and item.confidence is None):
         others = {mention.label for mention in vocabulary.mentions(text[:400]) if not mention.is_negated}
         if others - {item.match.label}:
             return None
     if item.confidence is None:
-        rest = re.match(r"\s{0,4}\(?([^()\n]{1,40})\)", text[first.end() - 1 : first.end() + 60])
-        if rest is not None:
-            item = replace(item, confidence=read_amount(rest[1], vocabulary.words))
+        aside = re.match(r"\s{0,4}\(?([^()\n]{1,40})\)", text[first.end() - 1 : first.end() + 60])
+        if aside is not None and _is_degree(aside[1]):
+            item = replace(item, confidence=read_amount(aside[1], vocabulary.words))
     return Answer((item,), form="answer first", is_mended=True)
+
+
+def _is_degree(text: str) -> bool:
+    """Whether a bracket says how sure the reply is and nothing else: "frame 12" does not."""
+    words = fold(NOISE.sub(" ", AMOUNT.sub(" ", text))).split()
+    return not AMOUNT.search(text) or all(word in CONFIDENCE_KEYS or not word.isalnum() for word in words)
 
 
 def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
@@ -75,11 +103,15 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
     if last is not None and len(last.candidates) == 1 and not (above and above.candidates):
         return loosened(last, "last line")
     first = leading(text, vocabulary)
-    if first is not None and (first.problem is None or len(lines) == 1):
+    if first is not None and first.problem is None:
         return first
-    reason = refusal_in(text)
-    if reason is not None:
-        return Answer(problem=(REFUSED, reason), form="prose")
+    declined = first.problem if first is not None and len(lines) == 1 else None
+    if declined is None and (reason := refusal_in(text)) is not None:
+        declined = REFUSED, reason
+    if declined is not None:
+        hedged = _hedged(text, vocabulary) if declined == (REFUSED, DONT_KNOW) else None
+        return hedged or Answer(problem=declined, form="prose")
+    text = QUESTION.sub(" ", text)
     mention = first_mention(text, vocabulary)
     if mention is None:
         return Answer(problem=(UNUSABLE, "no label"), form="prose")
@@ -87,8 +119,22 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
         return mention
     sentences = [part for part in SENTENCES.split(text) if part and part.strip()]
     is_echo = ECHO.search(text) is not None  # of the question's options, the last of which is nobody's answer
-    ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 and not is_echo else None
+    is_part = len(sentences) > 1 and all(PART.match(part) for part in sentences[-2:])
+    ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 and not (is_echo or is_part) else None
     return loosened(ending, "last sentence") if ending is not None and ending.candidates else mention
+
+
+def _hedged(text: str, vocabulary: Vocabulary) -> Answer | None:
+    """Return the label that one who is unsure names all the same, right after saying "probably" or the like."""
+    text = text.replace("\u2019", "'")
+    for phrase in reversed(list(COMMITS.finditer(text))[-12:]):
+        rest = re.split(r"[.!?\n]", text[phrase.end() : phrase.end() + 200])[0]
+        if re.match(r"(?:because|due|since|a matter)\b", rest):
+            continue
+        found = first_mention(rest, vocabulary)
+        if found is not None and found.candidates and fold(rest[:60]).find(fold(found.candidates[0].text)) < 24:
+            return loosened(found, "hedged")
+    return None
 
 
 def stated_confidence(text: str) -> Amount | None:
@@ -105,6 +151,8 @@ def stated_confidence(text: str) -> Amount | None:
 def _verdict(text: str, vocabulary: Vocabulary) -> Answer | None:
     """Return what the last phrase says that announces an answer and has one."""
     for phrase in reversed(list(VERDICT.finditer(text.replace("\u2019", "'")))[-12:]):
+        if LESSER.search(text[max(0, phrase.start() - 30) : phrase.start()]):
+            continue
         rest = re.split(r"(?<=[a-zA-Z])[.!?](?:\s|$)|\n", text[phrase.end() : phrase.end() + 240].lstrip(" :*_\n"))[0]
         letter = re.match(r"[\s*_`\"'(\[]{0,6}(?:option )?([A-Z0-9])[*_`\"')\].:,]{0,6}(?:\s|$)", rest + " ")
         if letter is not None and letter[1] in vocabulary.options and letter[0].strip() != "I":
@@ -113,6 +161,9 @@ def _verdict(text: str, vocabulary: Vocabulary) -> Answer | None:
             if not bare or because or rest.strip(" .*_") == letter[1]:
                 return loosened(Answer((Candidate(letter[1], vocabulary.match(letter[1])),)), "verdict in prose")
         found = read_answer(rest.strip(" .*_:"), vocabulary) or first_mention(rest, vocabulary)
+        clause = CONCEDES.split(rest, maxsplit=1)[0]
+        if found is not None and not found.candidates and len(clause) < len(rest) and not CORRECTS.search(rest):
+            found = first_mention(clause, vocabulary)  # "fear, although anger is possible"
         if found is not None and found.candidates and found.candidates[0].match is not None:
             several = len({one.match for one in found.candidates}) > 1
             if not several or found.candidates[0].confidence is not None:

@@ -18,15 +18,18 @@ from sabotage.answers import (
 from sabotage.refusals import DECLINED
 from sabotage.reply_words import (
     ANSWER_KEYS,
+    ASIDE_KEYS,
     ASSESSMENT_KEYS,
     CONFIDENCE_KEYS,
     CONTAINERS,
     DISTRIBUTIONS,
     NAME_KEYS,
     OTHERS,
+    PART_KEYS,
     RANK_KEYS,
     RATIONALE_KEYS,
     REFUSAL_KEYS,
+    SCHEMA_KEYS,
     normal_key,
     order_of_key,
     plain_key,
@@ -35,6 +38,7 @@ from sabotage.vocabulary import Vocabulary
 from sabotage.wordings import Amount, read_amount
 
 DEEPEST = 12
+SAID = {"yes": True, "no": False, "true": True, "false": False}
 Pairs = list[tuple[str, Any]]
 
 
@@ -95,6 +99,7 @@ def _read_list(values: list[Any], vocabulary: Vocabulary, depth: int) -> Answer 
         return Answer((pair,))
     candidates: list[Candidate] = []
     ranks: list[float] = []
+    are_parts = False
     assessment, rationale = None, None
     for value in values[:1000]:
         if isinstance(value, str):
@@ -110,11 +115,15 @@ def _read_list(values: list[Any], vocabulary: Vocabulary, depth: int) -> Answer 
             rationale = rationale or inner.rationale
             assessment = assessment or inner.assessment
             if isinstance(value, dict):
+                keys = {normal_key(str(key)) for key in value}
+                are_parts |= not keys.isdisjoint(PART_KEYS)
                 for key, one in _pairs(value):
                     if key in RANK_KEYS and (rank := read_amount(one, {})) is not None:
                         ranks.append(rank.value)
     if not any(candidate.match is not None for candidate in candidates):
         return None
+    if are_parts and len({one.match and one.match.label for one in candidates}) > 1:
+        return Answer(problem=(UNUSABLE, "several labels"))
     is_ranked = len(ranks) == len(candidates) and len(set(ranks)) == len(ranks)
     if is_ranked:
         candidates = [one for _, one in sorted(zip(ranks, candidates, strict=True), key=lambda pair: pair[0])]
@@ -141,6 +150,8 @@ def _pairs(value: dict[str, Any]) -> Pairs:
 
 
 def _read_object(value: dict[str, Any], vocabulary: Vocabulary, depth: int) -> Answer | None:
+    if not SCHEMA_KEYS.isdisjoint(value) and isinstance(value.get("type", ""), str | list):
+        return None  # the form that was asked for
     pairs = _pairs(value)
     assessment, n_unread = _amount_under(pairs, ASSESSMENT_KEYS, vocabulary)
     confidence, n_odd = _amount_under(pairs, CONFIDENCE_KEYS, vocabulary)
@@ -174,24 +185,36 @@ def _amount_under(pairs: Pairs, keys: frozenset[str], vocabulary: Vocabulary) ->
 def _answer_of(
     value: dict[str, Any], pairs: Pairs, confidence: Amount | None, vocabulary: Vocabulary, depth: int
 ) -> Answer | None:
+    pairs = [(key, one) for key, one in pairs if not ASIDE_KEYS.match(key)]
     named = [_under_answer_key(one, vocabulary, depth) for key, one in pairs if key in ANSWER_KEYS]
     read = [one for one in named if one is not None]
     if not read:
-        names = [read_value(one, vocabulary, depth + 1) for key, one in pairs if key in NAME_KEYS]
+        names = [read_value(one, vocabulary, depth + 1) for key, one in pairs if _may_name(key, one, depth)]
         read = [one for one in names if one is not None and one.candidates and one.candidates[0].match is not None]
     if read:
         first = read[0]
         heads = {one.candidates[0].match.label for one in read if one.candidates and one.candidates[0].match}
+        if len(heads) > 1:  # of the options and one of them, that one
+            single = [one for one in read if len(one.candidates) == 1]
+            read = single if len(single) == 1 and isinstance(value.get("labels"), list) else read
+            heads = heads if len(read) > 1 else set()
+            first = read[0]
         if len(heads) > 1:
             return Answer(problem=(UNUSABLE, "several labels"))
         first = next((one for one in read if one.candidates), first)
+        if _is_letter(first) and any(_names_other(first, one, vocabulary) for key, one in pairs if key in NAME_KEYS):
+            return Answer(problem=(UNUSABLE, "letter and label differ"))
         return _with_more(first, pairs, confidence, vocabulary, depth) if first.candidates else first
+    numbered = _read_numbered(pairs, vocabulary)
+    if numbered is not None and len(numbered.candidates) > 1:
+        return numbered
     listed = [read_value(one, vocabulary, depth + 1) for key, one in pairs if key in CONTAINERS | DISTRIBUTIONS]
     for found in listed:
         if found is not None:
             ranking = any(key in ("ranking", "ranked", "ranked_labels") for key, _ in pairs)
-            return replace(found, is_ranked=found.is_ranked or ranking)
-    return _read_map(value, vocabulary) or _read_numbered(pairs, vocabulary) or _read_rest(pairs, vocabulary, depth)
+            found = replace(found, is_ranked=found.is_ranked or ranking)
+            return _with_parallel(found, pairs, vocabulary) or found
+    return _read_map(value, vocabulary) or numbered or _read_rest(pairs, vocabulary, depth)
 
 
 def _under_answer_key(value: Any, vocabulary: Vocabulary, depth: int) -> Answer | None:
@@ -200,21 +223,45 @@ def _under_answer_key(value: Any, vocabulary: Vocabulary, depth: int) -> Answer 
         return Answer(problem=(REFUSED, "null"))
     answer = read_value(value, vocabulary, depth + 1)
     if answer is None and isinstance(value, str):
-        if len(value.split()) <= 3:
-            return Answer((Candidate(value.strip(), None),))
         found = first_mention(value[:2000], vocabulary)
         return found if found is not None else Answer((Candidate(value.strip(), None),))
     return answer
 
 
+def _may_name(key: str, value: Any, depth: int) -> bool:
+    """Whether the name of a candidate may stand under a key; "id": "A" alone is the name of something else."""
+    is_letter = isinstance(value, str) and len(value.strip()) == 1
+    return key in NAME_KEYS and not (depth == 0 and is_letter and key in ("id", "type", "key", "title"))
+
+
+def _is_letter(answer: Answer) -> bool:
+    return len(answer.candidates) == 1 and len(answer.candidates[0].text.strip()) == 1
+
+
+def _names_other(answer: Answer, value: Any, vocabulary: Vocabulary) -> bool:
+    """Whether a text beside an option's letter is the name of another label."""
+    match = vocabulary.match(value, similar=False, short=False) if isinstance(value, str) else None
+    chosen = answer.candidates[0].match
+    return match is not None and chosen is not None and match.label != chosen.label
+
+
+def _with_parallel(answer: Answer, pairs: Pairs, vocabulary: Vocabulary) -> Answer | None:
+    """Return an answer with the confidences of a list as long as its own, None where there is none."""
+    for key, one in pairs:
+        if key in CONFIDENCE_KEYS | DISTRIBUTIONS and isinstance(one, list) and len(one) == len(answer.candidates) > 1:
+            amounts = [read_amount(degree, vocabulary.words) for degree in one]
+            zipped = [replace(c, confidence=a) for c, a in zip(answer.candidates, amounts, strict=True)]
+            return replace(answer, candidates=tuple(zipped), is_ranked=False)
+    return None
+
+
 def _with_more(first: Answer, pairs: Pairs, confidence: Amount | None, vocabulary: Vocabulary, depth: int) -> Answer:
     """Add to a named answer what a map of scores, a parallel list or alternatives say of other labels."""
     head = first.candidates[0]
+    parallel = _with_parallel(first, pairs, vocabulary)
+    if parallel is not None:
+        return parallel
     for key, one in pairs:
-        if key in CONFIDENCE_KEYS | DISTRIBUTIONS and isinstance(one, list) and len(one) == len(first.candidates) > 1:
-            amounts = [read_amount(degree, vocabulary.words) for degree in one]
-            zipped = [replace(c, confidence=a) for c, a in zip(first.candidates, amounts, strict=True)]
-            return replace(first, candidates=tuple(zipped), is_ranked=False)
         if (key in CONFIDENCE_KEYS | DISTRIBUTIONS | CONTAINERS and isinstance(one, dict | list)) or key in OTHERS:
             others = read_value(one, vocabulary, depth + 1)
         else:
@@ -235,9 +282,13 @@ def _read_map(value: dict[str, Any], vocabulary: Vocabulary) -> Answer | None:
     candidates, chosen = [], []
     for key, one in pairs[:2000]:
         key = str(key)
-        if isinstance(one, bool):
+        said = SAID.get(one.strip().casefold()) if isinstance(one, str) else one
+        if isinstance(said, bool):
             match = vocabulary.match(key)
-            if one and match is not None:
+            if not said:  # where a label is called so
+                key = f"not {key}"
+                match = vocabulary.match(key, similar=False)
+            if match is not None:
                 chosen.append(Candidate(key, match))
             continue
         normal = normal_key(key[:80])

@@ -10,7 +10,8 @@ def _keys(text: str) -> frozenset[str]:
 
 
 ANSWER_KEYS = _keys(
-    "answer final_answer label labels emotion emotions prediction predictions predicted class category choice option"
+    "answer ans final_answer correction overall conclusion"
+    " label labels emotion emotions prediction predictions predicted class category choice option"
     " sentiment mood verdict diagnosis classification decision guess candidate selected selected_option intent stance"
     " top_label top_emotion top_prediction best_guess"
     " antwort respuesta reponse risposta resposta 答案"
@@ -44,14 +45,29 @@ RATIONALE_KEYS = _keys(
     " 理由 原因"
 )
 REFUSAL_KEYS = _keys("refusal refused error")
+# What a reply was given, or sets aside: no answer stands there.
+ASIDE_KEYS = re.compile(
+    r"(?:not|no|non|never|rejected?|excluded?|eliminated|ruled_out|unlikely|least|wrong|incorrect|transcript|utterance|"
+    r"question|prompt|instruction|caption|quote|ground_truth|reference|gold|true_label|opposite)(?:_|$)"
+)
+# Of one part of an example, which has no say over the others.
+PART_KEYS = _keys(
+    "speaker segment start end time timestamp timestamps frame turn utterance sentence clip modality person face"
+)
+SCHEMA_KEYS = _keys("enum properties schema")
+# Before colons these announce what may be chosen, not what is.
+ECHO_KEYS = _keys("options choices items list labels classes categories possible_emotions possible_labels")
 RANK_KEYS = _keys("rank position order place")
 ADJECTIVES = _keys(
-    "final my predicted most likely the overall best primary dominant top detected main correct selected chosen"
+    "so thus therefore hence"
+    " final my predicted most likely the overall best primary dominant top detected main correct selected chosen"
     " estimated speaker_s speakers inferred perceived identified likeliest classified recommended current"
+    " corrected revised updated"
 )
-STRONG = _keys("final overall")
+STRONG = _keys("final overall correction corrected revised updated")
 ORDINALS = {
     "first": 1,
+    "primary": 1,
     "second": 2,
     "third": 3,
     "fourth": 4,
@@ -61,6 +77,10 @@ ORDINALS = {
     **{f"{number}{ending}": number for number, ending in zip(range(1, 6), ("st", "nd", "rd", "th", "th"), strict=True)},
 }
 
+RANKED_KEY = re.compile(
+    r"(?:(?:rank|top|choice|candidate|guess|emotion|label|prediction|predicted|answer|no|number|position|place|"
+    r"result)_?)?(\d{1,2})"
+)
 KINDS = {
     "assessment": ASSESSMENT_KEYS,
     "confidence": CONFIDENCE_KEYS,
@@ -72,10 +92,32 @@ KINDS = {
 VERDICT = re.compile(
     r"\b(?:(?:answer|guess|emotion|label|prediction|choice|option|conclusion|classification|category|verdict|mood|"
     r"sentiment|feeling|class|pick|assessment)\s{1,3}(?:here\s)?(?:is|would be|must be|should be|seems to be|"
-    r"appears to be|was|will be|remains)|i(?:'d| would| will|'ll)?\s(?:say|guess|choose|pick|select|go with|"
+    r"appears to be|was|will be|remains)|i(?:'d| would| will|'ll)?\s(?:say|guess|choose|pick|select|go (?:with|for)|"
     r"answer|lean(?: more)? towards?|settle on|opt for|classify (?:it|this) as|label (?:it|this) as|choose)|"
-    r"(?:therefore|thus|hence|in conclusion|in summary|to conclude|ultimately)\b|(?:so|overall)(?=,)|"
+    r"(?:therefore|thus|hence|in conclusion|in summary|to conclude|ultimately)\b|"
+    r"so(?=,)|overall(?=,|\s(?:the|it|this|he|she)\b)|"
     r"most likely|(?:classified|labelled|labeled|best described|categori[sz]ed) as)\b[:,]?",
+    re.IGNORECASE,
+)
+
+
+# Before a phrase of VERDICT: what follows is not the first choice.
+LESSER = re.compile(
+    r"\b(?:second|third|2nd|3rd|next|alternative|other|another|wrong|incorrect|worst|runner-up|backup)\s+(?:\w+\s+)?$",
+    re.IGNORECASE,
+)
+# Where a reply takes back what it said.
+CORRECTS = re.compile(
+    r"\b(?:wait|correction|scratch that|on second thoughts?|on reflection|let me correct|i take (?:that|it) back|"
+    r"actually,? no|no,? actually|i mean)\b",
+    re.IGNORECASE,
+)
+# Where one that is unsure commits itself all the same.
+COMMITS = re.compile(
+    r"\b(?:probably|maybe|perhaps|likely|presumably|if i (?:had|have) to|if (?:forced|pressed)|i (?:suspect|guess)|"
+    r"tentatively|leaning(?: towards?)?)\b[\s,:]*"
+    r"(?:(?:it|that|this|he|she|the \w+|they)(?:'s| is| are| sounds?| seems?| looks?)?"
+    r"|more|as)?\s{0,3}",
     re.IGNORECASE,
 )
 
@@ -106,5 +148,5 @@ def order_of_key(key: str) -> int | None:
     """Return the rank that a key such as 2, rank_2, emotion2 or second_choice speaks of."""
     if key.split("_", 1)[0] in ORDINALS:
         return ORDINALS[key.split("_", 1)[0]]
-    numbered = re.fullmatch(r"[a-z_]{0,24}?(\d{1,2})", key)
+    numbered = re.fullmatch(RANKED_KEY, key)
     return int(numbered[1]) if numbered else None

@@ -19,15 +19,27 @@ EVERYDAY = frozenset(
     ["no", "not", "yes", "none", "other", "neither", "both", "all", "any", "true", "false", "right", "left", "well"]
 )
 BREAKS = re.compile(
-    r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|\b(?:but|however|though|although|yet|rather (?!than)|instead (?!of))"
+    r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|"
+    r"\b(?:(?<!anything )(?<!nothing )(?<!all )but|however|though|although|yet|rather (?!than)|instead (?!of))"
 )
 NEGATES = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|rather than|instead of|than|lacks?|absence of|free of|rules? out|"
-    r"ruled out|exclud\w+|unlike)\b|n't\b|\u4e0d(?:\u662f)?$|\u5e76\u975e|\u6ca1\u6709"
+    r"ruled out|exclud\w+|unlike|anything but|far from|hardly|barely|scarcely|doubt|doubts|doubtful|wrong to|less|"
+    r"fails? to|nobody|nothing(?! but)|(?<!a )little|rarely|seldom|devoid of|except|opposite of|fake|false|feigned|"
+    r"pretend\w*|if|whether|unless|all but|non|"
+    r"nicht|kein\w*|weder|ohne|pas|jamais|sans|n\u00e3o|nem|ni|sin|niet|geen|\u043d\u0435|\u043d\u0435\u0442|\u043d\u0438)\b|n't\b|"
+    r"\u4e0d\w{0,2}$|\u5e76\u975e|\u6ca1\u6709|\u6beb\u65e0"
 )
 WINDOW = 48  # characters before a mention in which a negation counts
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-BEHIND = re.compile(r"(?:\W*\w+){0,1}\W*\b(?:is|are|was) (?:not|never|unlikely|ruled out)\b|\W*(?:is|was)n't\b")
+BEHIND = re.compile(
+    r"(?:[ \t*_\"')]+\w+)?[ \t*_\"')]*\b(?:is|are|was|be|seems?) (?:not|never|unlikely|ruled out|absent|wrong|"
+    r"incorrect|missing|lacking|excluded|impossible)\b|[ \t*_\"')]*(?:is|was)n't\b|\?\s*(?:no|not|never|hardly|nope)\b|"
+    r"(?:\u3067\u306f|\u3058\u3083)\u306a"
+)
+# Politeness that borrows the name of a feeling.
+MODIFIED = re.compile(r"-(?:ish|free|less|like)\b")
+POLITE = re.compile(r" to (?:help|assist|oblige|provide|answer|analy[sz]e|clarify|say)\b")
 
 
 @dataclass(frozen=True)
@@ -128,9 +140,9 @@ class Vocabulary:
 
         near = process.extract(
             folded,
-            list(self._near),
+            [text for text in self._near if text[0] == folded[0]],  # danger is no misspelling of anger
             scorer=Levenshtein.normalized_similarity,
-            score_cutoff=self.similarity,
+            score_cutoff=self.similarity - 1e-6,  # else 4 of 5 letters fall short of 0.8
             limit=None,
         )
         if not near:
@@ -162,12 +174,14 @@ class Vocabulary:
             before = BREAKS.split(lower[max(0, match.start() - WINDOW) : match.start()])[-1]
             after = lower[match.end() : match.end() + WINDOW]
             negated = NEGATES.search(before) or BEHIND.match(after) or before.endswith(("non-", "un-", "anti-"))
+            if POLITE.match(after) or MODIFIED.match(after):
+                continue
             found.append(Mention(label, match[0], match.start(), bool(negated)))
         return found
 
 
 def _needs_a_place(text: str) -> bool:
-    return (len(text) == 1 and not SPACELESS.search(text)) or text.isdigit() or text in EVERYDAY or not text
+    return (len(text) == 1 and not SPACELESS.search(text)) or text.lstrip("-").isdigit() or text in EVERYDAY or not text
 
 
 def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -205,6 +219,8 @@ def make_vocabulary(labels: Any, similarity: float = SIMILARITY) -> Vocabulary:
         name = os.path.basename(os.fspath(labels))
         labels = _read_file(os.fspath(labels), name)
     own: Any = None
+    if isinstance(labels, Mapping) and not _is_flat(labels.get("labels")) and not set(labels) <= {"labels", "words"}:
+        raise SabotageError(f"{name} may have words beside labels and nothing else: found {listed(labels)}")
     if isinstance(labels, Mapping) and set(labels) <= {"labels", "words"} and not _is_flat(labels.get("labels")):
         own, labels = labels.get("words"), labels["labels"]
     if isinstance(labels, Mapping):
@@ -249,7 +265,8 @@ def _read_file(path: str, name: str) -> Any:
 def _text(value: object, name: str) -> str:
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text or "\n" in text or "\r" in text:
-        raise SabotageError(f"{name}: a label or synonym is one line of text: found {value!r}")
+        found = repr(value[:60]) if isinstance(value, str) else f"{value}" if value is None else type(value).__name__
+        raise SabotageError(f"{name}: a label or synonym is one line of text: found {found}")
     return text
 
 

@@ -40,6 +40,8 @@ AMOUNT = re.compile(
     re.IGNORECASE,
 )
 MOST_LIKELY_LONGEST = 200  # characters: a longer text says more than how sure it is
+NEITHER = 10  # up to here a number among others from 0 to 1 is more likely a slip, or out of 5 or 10, than a percent
+SIGNED = re.compile(r"\s*[-\u2212]\d+(?:[.,]\d+)?\W*")
 FITS = 0.95  # share of an agent's numbers that a scale must hold; the others are out of range
 
 
@@ -63,15 +65,19 @@ class Amount:
 
 
 def fold(text: str) -> str:
-    """Return a text in lower case with single spaces, underscores and hyphens as spaces, no marks around it."""
+    """Return a text in lower case with single spaces, underscores and hyphens as spaces, no marks around it.
+
+    The sign of a number stays: -1 and 1 may be two labels.
+    """
     text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").casefold()
+    sign = "-" if SIGNED.fullmatch(text) else ""
     start, end = 0, len(text)
     while start < end and not text[start].isalnum():
         start += 1
     while end > start and not text[end - 1].isalnum():
         end -= 1
     inner = text[start:end] or text
-    return " ".join(inner.replace("_", " ").replace("-", " ").split())
+    return sign + " ".join(inner.replace("_", " ").replace("-", " ").split())
 
 
 def make_words(own: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -171,7 +177,8 @@ def which_are_percent(replies: Sequence[Sequence[float]], scale: str = "auto") -
     replies : sequence of sequences of float
         The plain numbers of each reply.
     scale : {"auto", "unit", "percent"}
-        "auto": a reply with a number above 1 is; where it has only 0 and 1, what most other replies use decides.
+        "auto": a reply with a number above 1 is; where it has only 0 and 1, what most other replies use decides. Where
+        most use 0 to 1, numbers up to 10 are neither, and out of range.
 
     Raises
     ------
@@ -187,6 +194,8 @@ def which_are_percent(replies: Sequence[Sequence[float]], scale: str = "auto") -
         any(0 < value < 1 for value in values) for values, high in zip(replies, above, strict=True) if not high
     )
     usual = sum(above) > between
+    if sum(above) < between:
+        return [any(value > NEITHER for value in values) for values in replies]
     return [
         high or (usual and bool(values) and all(value in (0, 1) for value in values))
         for values, high in zip(replies, above, strict=True)

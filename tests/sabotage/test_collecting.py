@@ -287,7 +287,7 @@ def test_replies_and_truth_that_do_not_meet(tmp_path):
          "line 1 of v.jsonl: text and answer could each be the reply: say which with --reply-field text"),
         (['{"id": 1, "reply": "sad", "agent": "x", "modality": "y"}'], "agent and modality could each be the agent"),
         (['{"id": 1, "utterance_id": 2, "reply": "sad"}'], "id and utterance_id could each be the id"),
-        ([], "v.jsonl hold no reply"),
+        ([], "there is no reply in v.jsonl"),
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_understood(tmp_path, lines, message):

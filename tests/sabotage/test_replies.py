@@ -2,11 +2,12 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reply_corpus import CORPUS, LABELS
+from reply_corpus import CORPUS, LABELS, TASKS
 
 from sabotage.replies import OUTCOMES, USABLE, read_reply
 from sabotage.vocabulary import make_vocabulary
@@ -63,6 +64,26 @@ def test_the_corpus_is_read_as_expected(text, outcome, label, more):
     for name in ("reason", "rationale"):
         if name in more:
             assert getattr(reply, name) == more[name]
+
+
+def test_replies_made_up_to_mislead_are_read_as_expected():
+    vocabularies = {task: make_vocabulary(labels) for task, labels in TASKS.items()}
+    lines = (Path(__file__).parents[1] / "reply_attacks.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) > 800
+    wrong = []
+    for line in map(json.loads, lines):
+        vocabulary = vocabularies[line["task"]]
+        reply = read_reply(line["reply"], vocabulary)
+        check(reply)
+        found = reply.outcome if reply.label is None else vocabulary.classes[reply.label]
+        if found != line["expected"]:
+            wrong.append((line["reply"], line["expected"], found))
+        elif "confidence" in line:
+            is_percent = any(value > 1 for value in reply.plain)
+            own = next(one.confidence for one in reply.candidates if one.match.label == reply.label)
+            if confidence_of(own, is_percent) != pytest.approx(line["confidence"]):
+                wrong.append((line["reply"], line["confidence"], own))
+    assert not wrong
 
 
 @settings(max_examples=400, deadline=None)
