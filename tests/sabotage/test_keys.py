@@ -205,7 +205,9 @@ def test_an_id_has_one_truth(name, tmp_path):
         " give different examples different ids"
     )
     table = table.drop(columns="fold").rename(columns={"seed": "fold"})
-    assert "found 'fear' in row 7 and 'anger' in row 87" in refusal(saved(table, name, tmp_path), fold_column="fold")
+    assert f"found 'fear' in row 7 of {name} and 'anger' in row 87" in refusal(
+        saved(table, name, tmp_path), fold_column="fold"
+    )
 
 
 def test_one_truth_in_two_spellings_is_one():
