@@ -67,9 +67,9 @@ def read_description(found: Any, names: Sequence[str]) -> Written:
         return Written(is_broken=True)
     agents = [RecordedAgent(**{key: value for key, value in one.items() if key != "kind"}) for one in found["agents"]]
     weights = {"given": "reliability"}.get(found["weights"], found["weights"])
-    used = ["id", "y", *found["keep"], *(column for agent in agents for column in agent.columns)]
-    own = set(used)
-    if len(used) > len(own) or not {found[key] for key in STRUCTURE} <= {*found["keep"], None}:
+    used = ["id", "y", *(column for agent in agents for column in agent.columns)]
+    own = {*used, *found["keep"]}
+    if len(used) > len(set(used)) or not {found[key] for key in STRUCTURE} <= {*found["keep"], None}:
         return Written(is_broken=True)
     suffix = None if weights in ("reliability", "confidence", "uniform") else weights
     if suffix is not None and any(agent.reliability != f"{agent.name}_{suffix}" for agent in agents):

@@ -200,11 +200,14 @@ def test_an_id_has_one_truth(name, tmp_path):
     table = runs().sort_values(["seed", "id"]).reset_index(drop=True)
     table.loc[[7, 47], "y"], table.loc[87, "y"] = "fear", "anger"
     assert refusal(saved(table, name, tmp_path), seed_column="seed") == (
-        f"y must be the same in all rows of one id: found 'fear' in row 7 and 'anger' in row 87 of {name}, where id is 7;"
+        f"y must be the same in all rows of one id: found 'fear' in row 7 of {name} and 'anger' in row 87 of"
+        f" {name}, where id is 7;"
         " give different examples different ids"
     )
     table = table.drop(columns="fold").rename(columns={"seed": "fold"})
-    assert "found 'fear' in row 7 and 'anger' in row 87" in refusal(saved(table, name, tmp_path), fold_column="fold")
+    assert f"found 'fear' in row 7 of {name} and 'anger' in row 87" in refusal(
+        saved(table, name, tmp_path), fold_column="fold"
+    )
 
 
 def test_one_truth_in_two_spellings_is_one():

@@ -101,7 +101,7 @@ def lies():
     yield from (b"{", b"\xff\xfe", b"[" * 100_000, b"[1]", b"3", b'"x"', b"{}", b'{"version": 1}')
     for key, values in {
         "agents": (None, [], {}, ["x"], [{**agent, "more": 1}], [{"name": "v"}], [agent, agent]),
-        "keep": (None, "g", [["g"]], ["y"]),
+        "keep": (None, "g", [["g"]]),
         "group": (3, ["g"], "not kept"),
         "seed_column": ("id",),
         "weights": (3, ["x"], "not a suffix"),
