@@ -28,7 +28,7 @@ from sabotage.options import (
     test_options,
     what_if_options,
 )
-from sabotage.shell import Files, check_parquet, learned, one_format, prepared, print_json, read, run, show
+from sabotage.shell import Files, check_kept, check_parquet, learned, one_format, prepared, print_json, read, run, show
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -356,6 +356,7 @@ def assess(file: Files, output: str, as_json: bool, cross_fit: int | None, **opt
     check_parquet(output)
     table, settings = split(options)
     panel = read(file, (), table)
+    check_kept(output, panel.origin.paths)
     if not as_json:
         terminal.print_panel(panel)
     calibration = None
@@ -390,6 +391,7 @@ def convert(files: tuple[str, ...], output: str, options: dict[str, str], **tabl
 
     check_parquet(output)
     panel = convert_files(files, options=options, **table)
+    check_kept(output, (*files, *panel.origin.paths))
     panel.to_parquet(output)
     terminal.print_panel(panel)
     terminal.print_converted(panel, output)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sabotage.agents import Agent, Emissions
 from sabotage.batches import count, take
 from sabotage.errors import SabotageError, listed, unknown
-from sabotage.records import check, joined, require_some
+from sabotage.records import check, joined, reason_of, require_some
 
 if TYPE_CHECKING:
     from sabotage.permutation import Progress
@@ -100,7 +100,7 @@ def _ask(agent: Agent, batch: Any) -> Emissions:
     except Exception as error:
         if n > 1:
             return joined((1, _ask(agent, take(batch, [row]))) for row in range(n))
-        said = Emissions(reasons=[f"{type(error).__name__}: {error}"])
+        said = Emissions(reasons=[reason_of(error)])
     check(said, n, agent.name)
     return said
 

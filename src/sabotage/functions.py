@@ -12,7 +12,17 @@ import numpy as np
 from sabotage.agents import Emissions
 from sabotage.batches import contents, count, take
 from sabotage.errors import SabotageError
-from sabotage.records import Answer, answers_of, check, checked, emissions_of, require_distinct, require_some, scored
+from sabotage.records import (
+    Answer,
+    answers_of,
+    check,
+    checked,
+    emissions_of,
+    reason_of,
+    require_distinct,
+    require_some,
+    scored,
+)
 from sabotage.storing import Store, fingerprint
 
 
@@ -136,11 +146,15 @@ class FunctionAgent:
                 for row in rows:
                     self._ask(batch, [row], answers, reasons)
             else:
-                reasons[rows[0]] = f"{type(error).__name__}: {error}"
+                reasons[rows[0]] = reason_of(error)
             return
         # Outside of the try: what does not fit the batch is a mistake in the function, and no missing emission.
-        for row, answer in zip(rows, self._understood(said, len(rows)), strict=True):
-            answers[row] = answer
+        own = said.reasons if isinstance(said, Emissions) else None
+        for at, (row, answer) in enumerate(zip(rows, self._understood(said, len(rows)), strict=True)):
+            if answer or own is None or own[at] is None:
+                answers[row] = answer
+            else:  # the function's own word of why there is none: a failure like others
+                reasons[row] = str(own[at])
 
     def _tried(self, batch: Any) -> Any:
         for attempt in range(self.n_retries):

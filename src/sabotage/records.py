@@ -13,6 +13,7 @@ from sabotage.errors import SabotageError, listed, unknown
 # as pairs of both, which JSON keeps where it would turn the class 1 into "1", reliability and rationale.
 KEYS = ("confidence", "label", "rationale", "reliability", "scores")
 Answer = dict[str, Any]
+LONGEST = 300  # characters of what an exception says
 NUMBERS = ("confidence", "reliability", "scores")
 EACH = ("labels", "confidence", "scores", "reliability", "reasons", "rationales")
 
@@ -23,6 +24,12 @@ def check(said: Emissions, n: int, name: str) -> None:
         raise SabotageError(f"{name} must return Emissions: found a {type(said).__name__}")
     if said.labels is None and said.scores is None and said.reasons is None:
         raise SabotageError(f"{name} emitted neither labels nor class scores")
+    for part in EACH:
+        values = getattr(said, part)
+        if values is not None and (isinstance(values, str | bytes) or not hasattr(values, "__len__")):
+            raise SabotageError(f"{name} emitted {part} that are a {type(values).__name__}: give a list or an array")
+    if said.scores is not None and said.classes is None:
+        raise SabotageError(f"{name} emitted scores and no classes: say what their columns stand for")
     for part in NUMBERS:
         try:
             np.asarray(getattr(said, part), np.float64)
@@ -237,6 +244,16 @@ def top_scores(scores: np.ndarray) -> np.ndarray:
         return np.full(len(scores), np.nan)
     known = ~np.isnan(scores)
     return np.where(known.any(axis=1), np.where(known, scores, -np.inf).max(axis=1), np.nan)
+
+
+def reason_of(error: Exception) -> str:
+    """Write an exception as one line that a note can hold: its type, and what it says."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # a type of anybody's
+        said = ""
+    kind = type(error).__name__
+    return f"{kind}: {said if len(said) <= LONGEST else said[:LONGEST] + ' ...'}" if said else kind
 
 
 def by_frequency(reasons: Sequence[str | None] | None) -> str:

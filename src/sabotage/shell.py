@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +29,12 @@ def check_parquet(output: str) -> None:
     """Raise SabotageError for a file to write that is named as of another format."""
     if not output.endswith(".parquet"):
         raise SabotageError(f"{output} is written as parquet: give -o a name that ends in .parquet")
+
+
+def check_kept(output: str, read: Iterable[str]) -> None:
+    """Raise SabotageError for a file to write that was read, and holds rows and columns that would be lost."""
+    if os.path.exists(output) and any(os.path.exists(path) and os.path.samefile(path, output) for path in read):
+        raise SabotageError(f"{output} is read, and not all that it holds is written: give -o another name")
 
 
 def prepared(

@@ -104,3 +104,14 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(run, tmp_path, a
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "x.parquet").exists()
     assert run("convert", *arguments, "-o", "x.csv").returncode == 2
+
+
+def test_what_is_read_is_not_written_over(run, tmp_path):
+    assert run("convert", "fold1.npz", "--input-format", "quality-npz", "-o", "one.parquet").returncode == 0
+    before = (tmp_path / "one.parquet").read_bytes()
+    for command in (("convert", "./one.parquet"), ("assess", "one.parquet", "--cross-fit", "3", "--method", "margin")):
+        found = run(*command, "-o", tmp_path / "one.parquet")
+        assert found.returncode == 2
+        assert "one.parquet is read, and not all that it holds is written" in found.stderr
+    assert (tmp_path / "one.parquet").read_bytes() == before
+    assert run("convert", "one.parquet", "-o", "two.parquet").returncode == 0

@@ -310,3 +310,53 @@ def test_columns_of_one_name_are_told_apart_by_the_store(tmp_path, names):
     data = pd.DataFrame([[1, 2], [3, 2]], columns=names)
     said = FunctionAgent("f", lambda batch: batch.iloc[:, 0].tolist(), store=tmp_path / "s.sqlite").emit(data)
     assert said.labels == [1, 3]
+
+
+@pytest.mark.parametrize("with_store", [False, True])
+def test_a_functions_own_reasons_are_kept(tmp_path, with_store):
+    def function(batch):
+        return Emissions(["a" if k else None for k in batch], reasons=[None if k else "no face in it" for k in batch])
+
+    store = tmp_path / "s.sqlite" if with_store else None
+    for _ in range(2):
+        said = FunctionAgent("f", function, store=store).emit([1, 0, 2])
+        assert said.labels == ["a", None, "a"]
+        assert said.reasons == [None, "no face in it", None]
+    with pytest.raises(SabotageError, match="f answered none of 2 examples: the first failed by no face in it"):
+        FunctionAgent("f", function, store=store).emit([0, 0])
+
+
+class WordlessError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (WordlessError(), "WordlessError"),
+        (ValueError(), "ValueError"),
+        (ValueError("one\n two"), "ValueError: one two"),
+        (KeyError("x" * 5000), "KeyError: '" + "x" * 299 + " ..."),
+    ],
+)
+def test_a_reason_is_one_line(error, reason):
+    def function(batch):
+        if 0 in batch:
+            raise error
+        return ["a"] * len(batch)
+
+    assert FunctionAgent("f", function).emit([0, 1]).reasons == [reason, None]
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        (Emissions(labels="ab"), "f emitted labels that are a str: give a list"),
+        (Emissions(labels=(k for k in "ab")), "f emitted labels that are a generator"),
+        (Emissions(scores=np.ones((2, 1)), classes=None), "f emitted scores and no classes"),
+    ],
+)
+def test_emissions_that_are_no_lists(said, says):
+    with pytest.raises(SabotageError, match=says):
+        FunctionAgent("f", lambda _: said).emit([0, 1])
