@@ -1,4 +1,11 @@
-"""One reply of a language model as an answer: its candidates and how sure they are, or the reason why there is none."""
+"""One reply of a language model as an answer: its candidates and how sure they are, or the reason why there is none.
+
+What is tried, in this order, until something answers: what was thought aloud is dropped; JSON as it stands, in a fence,
+among prose, mended; the whole text as a label, an option, a list or a refusal; lines that are marked, final ones before
+others and the last of equals first; lists; a sentence that announces the answer; what alone is in bold; the last line;
+how the text begins; a refusal, unless a guess follows it; the only label that sentences affirm. Two labels at one of
+these places, where none is ranked or surer, are no answer.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -164,6 +171,9 @@ def _settle(answer: Answer | None, vocabulary: Vocabulary) -> Reply:
             reason = "first choice is no label"
         return Reply(outcome, reason, **extras)
     known = _each_once(answer)
+    is_order = answer.is_ranked and all(one.confidence is None for one in answer.candidates)
+    if is_order and 1 < len(known) < sum(one.match is not None for one in answer.candidates):
+        return Reply(UNUSABLE, "several labels", **extras)  # what stands twice has no rank
     if len(known) > 1 and not answer.is_ranked and all(one.confidence is None for one in known):
         return Reply(UNUSABLE, "several labels", **extras)
     if len(known) > 1 and not answer.is_ranked and all(rough(one.confidence, False) <= 0 for one in known):

@@ -201,13 +201,13 @@ def _take_field(marks: _Marks, key: str, value: str, vocabulary: Vocabulary, is_
         marks.rationale.append(value)
         return True
     if kind == "answer" and not is_tag and name in ECHO_KEYS:
-        item = read_answer(value, vocabulary)
-        if item is None or len(item.candidates) != 1:
+        named = read_answer(value, vocabulary)
+        if named is None or len(named.candidates) != 1:
             return bool(value)  # what may be chosen
     if kind == "answer" and value and re.match(r"(?:top|ranked|ranking)(?:_|$)", name):
-        item = read_answer(value, vocabulary)
-        if item is not None and len(item.candidates) > 1:
-            marks.answers.append((is_final, replace(item, is_ranked=True)))
+        ranked = read_answer(value, vocabulary)
+        if ranked is not None and len(ranked.candidates) > 1:
+            marks.answers.append((is_final, replace(ranked, is_ranked=True)))
             return True
     if kind == "answer":
         return _keep(marks, value, is_final or is_tag, vocabulary)
