@@ -16,7 +16,11 @@ TASKS = {
     "options": {"A": [], "B": [], "C": [], "D": []},
     "sentiment": {"negative": ["neg", "-1"], "neutral": ["neu", "0"], "positive": ["pos", "1"]},
     "letters": {"Anger": ["A"], "Indifference": ["I"], "Excitement": ["E"], "Happiness": ["happy", "H"]},
-    "hate": {"Hate speech": ["hateful", "hate"], "Offensive": ["offensive language"], "Neither": ["none of the above", "normal"]},
+    "hate": {
+        "Hate speech": ["hateful", "hate"],
+        "Offensive": ["offensive language"],
+        "Neither": ["none of the above", "normal"],
+    },
     "directions": {"joy": [], "joyful surprise": [], "surprise": [], "no": ["negative"], "left": [], "right": []},
 }
 THINKING = (
