@@ -23,8 +23,10 @@ OUTCOMES = ("clean", "mapped", "repaired", "refused", "unusable")
 USABLE = OUTCOMES[:3]
 LONGEST = 100_000  # characters; of a longer reply both ends are read, where answers stand
 MENDED_HOWS = {"synonym": "synonym", "similar": "similar spelling"}
-CLOSING = re.compile(r"</(?:think|thinking|reasoning|thought|scratchpad|analysis)>|\u25c1/think\u25b7", re.IGNORECASE)
-OPENING = re.compile(r"<(?:think|thinking|reasoning|thought|scratchpad)>|\u25c1think\u25b7", re.IGNORECASE)
+CLOSING = re.compile(
+    r"</(?:think|thinking|reasoning|thought|scratchpad|analysis)>|\[/THINK\]|\u25c1/think\u25b7", re.IGNORECASE
+)
+OPENING = re.compile(r"<(?:think|thinking|reasoning|thought|scratchpad)>|\[THINK\]|\u25c1think\u25b7", re.IGNORECASE)
 FINAL_CHANNEL = "<|channel|>final<|message|>"
 FENCE = re.compile(r"^```\w{0,10}\s*|\s*```$")
 # A turn of the user that the model made up after its answer.
@@ -127,7 +129,7 @@ def _without_reasoning(text: str) -> str:
     """Drop what a model thought aloud before its answer, and the marks of chat templates."""
     if FINAL_CHANNEL in text:
         text = text.rpartition(FINAL_CHANNEL)[2]
-    if "</" in text or "\u25c1" in text:
+    if "</" in text or "\u25c1" in text or "[/" in text:
         for closing in CLOSING.finditer(text):
             last = closing.end()
         text = text[last:] if CLOSING.search(text) else text

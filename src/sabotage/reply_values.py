@@ -269,6 +269,8 @@ def _read_numbered(pairs: Pairs, vocabulary: Vocabulary) -> Answer | None:
         if inner is not None and inner.candidates:
             found.append((order, inner.candidates[0]))
     found.sort(key=lambda pair: pair[0])
+    if found and found[0][0] == 0:
+        return None  # an index, not a rank
     return Answer(tuple(candidate for _, candidate in found), is_ranked=True) if found else None
 
 
@@ -279,6 +281,9 @@ def _read_rest(pairs: Pairs, vocabulary: Vocabulary, depth: int) -> Answer | Non
     for key, one in pairs:
         if key not in known and isinstance(one, str | dict | list):
             inner = read_value(one, vocabulary, depth + 1)
+            is_bare = inner is not None and all(one.confidence is None for one in inner.candidates)
+            if inner is not None and is_bare and len({one.match for one in inner.candidates}) > 1:
+                inner = Answer(problem=(UNUSABLE, "several labels"))  # under a name that promises no ranking
             if inner is not None and (inner.candidates or inner.problem):
                 found.append(inner)
     found = [one for one in found if one.candidates] or found
