@@ -279,7 +279,8 @@ def _read_rest(pairs: Pairs, vocabulary: Vocabulary, depth: int) -> Answer | Non
     known = ASSESSMENT_KEYS | RATIONALE_KEYS | CONFIDENCE_KEYS | REFUSAL_KEYS
     found = []
     for key, one in pairs:
-        if key not in known and isinstance(one, str | dict | list):
+        is_own_name = key in NAME_KEYS and not _may_name(key, one, depth)
+        if key not in known and not is_own_name and isinstance(one, str | dict | list):
             inner = read_value(one, vocabulary, depth + 1)
             is_bare = inner is not None and all(one.confidence is None for one in inner.candidates)
             if inner is not None and is_bare and len({one.match for one in inner.candidates}) > 1:
