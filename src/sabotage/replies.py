@@ -1,4 +1,11 @@
-"""One reply of a language model as an answer: its candidates and how sure they are, or the reason why there is none."""
+"""One reply of a language model as an answer: its candidates and how sure they are, or the reason why there is none.
+
+What is tried, in this order, until something answers: what was thought aloud is dropped; JSON as it stands, in a fence,
+among prose, mended; the whole text as a label, an option, a list or a refusal; lines that are marked, final ones before
+others and the last of equals first; lists; a sentence that announces the answer; what alone is in bold; the last line;
+how the text begins; a refusal, unless a guess follows it; the only label that sentences affirm. Two labels at one of
+these places, where none is ranked or surer, are no answer.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -16,8 +23,10 @@ OUTCOMES = ("clean", "mapped", "repaired", "refused", "unusable")
 USABLE = OUTCOMES[:3]
 LONGEST = 100_000  # characters; of a longer reply both ends are read, where answers stand
 MENDED_HOWS = {"synonym": "synonym", "similar": "similar spelling"}
-CLOSING = re.compile(r"</(?:think|thinking|reasoning|thought|scratchpad|analysis)>|\u25c1/think\u25b7", re.IGNORECASE)
-OPENING = re.compile(r"<(?:think|thinking|reasoning|thought|scratchpad)>|\u25c1think\u25b7", re.IGNORECASE)
+CLOSING = re.compile(
+    r"</(?:think|thinking|reasoning|thought|scratchpad|analysis)>|\[/THINK\]|\u25c1/think\u25b7", re.IGNORECASE
+)
+OPENING = re.compile(r"<(?:think|thinking|reasoning|thought|scratchpad)>|\[THINK\]|\u25c1think\u25b7", re.IGNORECASE)
 FINAL_CHANNEL = "<|channel|>final<|message|>"
 FENCE = re.compile(r"^```\w{0,10}\s*|\s*```$")
 # A turn of the user that the model made up after its answer.
@@ -120,7 +129,7 @@ def _without_reasoning(text: str) -> str:
     """Drop what a model thought aloud before its answer, and the marks of chat templates."""
     if FINAL_CHANNEL in text:
         text = text.rpartition(FINAL_CHANNEL)[2]
-    if "</" in text or "\u25c1" in text:
+    if "</" in text or "\u25c1" in text or "[/" in text:
         for closing in CLOSING.finditer(text):
             last = closing.end()
         text = text[last:] if CLOSING.search(text) else text
@@ -164,6 +173,9 @@ def _settle(answer: Answer | None, vocabulary: Vocabulary) -> Reply:
             reason = "first choice is no label"
         return Reply(outcome, reason, **extras)
     known = _each_once(answer)
+    is_order = answer.is_ranked and all(one.confidence is None for one in answer.candidates)
+    if is_order and 1 < len(known) < sum(one.match is not None for one in answer.candidates):
+        return Reply(UNUSABLE, "several labels", **extras)  # what stands twice has no rank
     if len(known) > 1 and not answer.is_ranked and all(one.confidence is None for one in known):
         return Reply(UNUSABLE, "several labels", **extras)
     if len(known) > 1 and not answer.is_ranked and all(rough(one.confidence, False) <= 0 for one in known):

@@ -5,7 +5,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from sabotage.columns import NOT_AGENTS
@@ -27,6 +27,8 @@ BATCH_PATHS = (
     "response.choices.0.message",
     "response.candidates.0.content",
 )
+CHOICES = ("response.body.choices", "response.choices", "choices")  # several of them are samples
+FAILED = ("errored", "expired", "canceled", "cancelled")
 LINES = (".jsonl", ".ndjson", ".jsonlines")
 MISSING = object()
 
@@ -89,7 +91,23 @@ def read_records(path: str, fields: Fields) -> Iterator[Record]:
     is_json = suffix in LINES or suffix == ".json"
     entries = _json_entries(path, name, suffix == ".json") if is_json else _rows(path)
     for line, entry in entries:
-        yield _record(entry, line, name, stem, fields)
+        record = _record(entry, line, name, stem, fields)
+        choices = [] if fields.reply is not None or record.reply is None else _choices(entry)
+        for place, choice in enumerate(choices):
+            sample = str(place) if record.sample is None else f"{record.sample}.{place}"
+            text = _unwrapped(choice.get("message", choice.get("text")))
+            yield replace(record, sample=sample, reply=encodable(text) if isinstance(text, str) else text)
+        if not choices:
+            yield record
+
+
+def _choices(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the replies of a record that holds several to one question; none where it holds one."""
+    for path in CHOICES:
+        found = _at(entry, path)
+        if isinstance(found, list) and len(found) > 1 and all(isinstance(one, Mapping) for one in found):
+            return found
+    return []
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -244,7 +262,9 @@ def _reply(entry: Mapping[str, Any], given: str | None, where: str) -> Any:
 
 def _has_failed(entry: Mapping[str, Any]) -> bool:
     """Whether a record says that there was no reply."""
-    places = ("error", "response.error", "response.body.error", "result.error")
+    places = ("error", "response.error", "response.body.error", "result.error", "response.promptFeedback.blockReason")
+    if _at(entry, "result.type") in FAILED:
+        return True
     return any(_at(entry, place) not in (MISSING, None, "", False, {}) for place in places)
 
 
@@ -256,7 +276,13 @@ def _unwrapped(value: Any) -> Any:
                 return _unwrapped(value[key])
         if "role" in value:
             calls = value.get("tool_calls") or value.get("function_call")
-            return calls if calls else value.get("refusal")
+            refusal = value.get("refusal")
+            return calls if calls else {"refusal": refusal} if refusal else None
+    if isinstance(value, list) and value and all(isinstance(part, Mapping) and "role" in part for part in value):
+        own = [part for part in value if part["role"] in ("assistant", "model")]  # a whole conversation
+        return _unwrapped(own[-1]) if own else None
+    if isinstance(value, list) and any(isinstance(part, Mapping) and part.get("thought") is True for part in value):
+        return _unwrapped([part for part in value if not (isinstance(part, Mapping) and part.get("thought") is True)])
     if isinstance(value, list) and value and all(isinstance(part, Mapping) and "text" in part for part in value):
         return "\n".join(str(part["text"]) for part in value if part["text"] is not None)
     if isinstance(value, list) and value and all(isinstance(part, Mapping) and "type" in part for part in value):

@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from sabotage.answers import UNUSABLE, Answer, loosened
-from sabotage.reply_values import DECODER, read_value
+from sabotage.reply_maps import DECODER
+from sabotage.reply_values import read_value
 from sabotage.vocabulary import Vocabulary
 
 MOST_STARTS = 64  # places at which an object may begin

@@ -21,8 +21,10 @@ from sabotage.answers import (
     read_item,
 )
 from sabotage.refusals import refusal_in
-from sabotage.reply_sentences import BOLD, in_sentences, leading, stated_confidence
+from sabotage.reply_maps import SAID
+from sabotage.reply_sentences import BOLD, QUESTION, in_sentences, leading, stated_confidence
 from sabotage.reply_words import (
+    CORRECTS,
     ECHO_KEYS,
     STRONG,
     kind_of_key,
@@ -58,6 +60,7 @@ class _Marks:
     assessment: Amount | None = None
     rationale: list[str] = field(default_factory=list)
     n_unread: int = 0
+    said: list[Candidate] = field(default_factory=list)  # "sad: yes", and "sarcastic: no" where that is a label
     n_other: int = 0  # lines that are none of these
 
 
@@ -67,8 +70,14 @@ def read_prose(text: str, vocabulary: Vocabulary) -> Answer:
     whole = read_answer(text, vocabulary)
     if whole is not None and (whole.problem is None or "\n" not in text):
         return whole
+    question = QUESTION.match(text)
+    after = None if question is None else read_answer(text[question.end() :], vocabulary)
+    if after is not None:
+        return loosened(after, "after a question")
     marks = _read_marks(text, vocabulary)
     answer = _marked(marks, vocabulary)
+    if answer is not None and _is_taken_back(answer, text, vocabulary):
+        answer = Answer(problem=(UNUSABLE, "several labels"), form="answer line in prose")
     if answer is None:
         prose = text if len(text) <= 2 * MOST_PROSE else f"{text[:MOST_PROSE]}\n{text[-MOST_PROSE:]}"
         if marks.rationale and not marks.n_other:
@@ -86,6 +95,16 @@ def read_prose(text: str, vocabulary: Vocabulary) -> Answer:
         rationale="\n".join(marks.rationale) or answer.rationale,
         n_unread=answer.n_unread + marks.n_unread,
     )
+
+
+def _is_taken_back(answer: Answer, text: str, vocabulary: Vocabulary) -> bool:
+    """Whether a reply corrects itself and affirms only other labels from there on."""
+    if len(answer.candidates) != 1 or answer.candidates[0].match is None:
+        return False
+    end = text[-MOST_PROSE:]
+    places = [found.end() for found in CORRECTS.finditer(end)]
+    later = {one.label for one in vocabulary.mentions(end[places[-1] :]) if not one.is_negated} if places else set()
+    return bool(later) and answer.candidates[0].match.label not in later
 
 
 def _read_marks(text: str, vocabulary: Vocabulary) -> _Marks:
@@ -201,13 +220,13 @@ def _take_field(marks: _Marks, key: str, value: str, vocabulary: Vocabulary, is_
         marks.rationale.append(value)
         return True
     if kind == "answer" and not is_tag and name in ECHO_KEYS:
-        item = read_answer(value, vocabulary)
-        if item is None or len(item.candidates) != 1:
+        named = read_answer(value, vocabulary)
+        if named is None or len(named.candidates) != 1:
             return bool(value)  # what may be chosen
     if kind == "answer" and value and re.match(r"(?:top|ranked|ranking)(?:_|$)", name):
-        item = read_answer(value, vocabulary)
-        if item is not None and len(item.candidates) > 1:
-            marks.answers.append((is_final, replace(item, is_ranked=True)))
+        ranked = read_answer(value, vocabulary)
+        if ranked is not None and len(ranked.candidates) > 1:
+            marks.answers.append((is_final, replace(ranked, is_ranked=True)))
             return True
     if kind == "answer":
         return _keep(marks, value, is_final or is_tag, vocabulary)
@@ -219,6 +238,12 @@ def _take_field(marks: _Marks, key: str, value: str, vocabulary: Vocabulary, is_
             marks.is_numbered = True
             return True
     match = vocabulary.match(key, similar=False, short=False)
+    said = SAID.get(value.strip(" .*_").casefold()) if match is not None else None
+    if said is not None:
+        key = key if said else f"not {key}"
+        other = vocabulary.match(key, similar=False)
+        marks.said += [Candidate(key, other)] if other is not None else []
+        return True
     amount = read_amount(value, vocabulary.words) if match is not None and value else None
     if match is not None and amount is not None:
         marks.items.append(Candidate(key, match, amount))
@@ -251,6 +276,10 @@ def _marked(marks: _Marks, vocabulary: Vocabulary) -> Answer | None:
     if marks.items:
         is_ranked = marks.is_numbered or all(item.confidence is None for item in marks.items)
         listed = Answer(tuple(marks.items), is_ranked, form="list", is_mended=marks.n_other > 0)
+    if not marks.answers and listed is None and marks.said:
+        labels = {one.match.label for one in marks.said if one.match}
+        several = Answer(problem=(UNUSABLE, "several labels"), form="list")
+        return several if len(labels) > 1 else Answer((marks.said[0],), form="list", is_mended=marks.n_other > 0)
     if not marks.answers:
         return listed
     final = [answer for is_final, answer in marks.answers if is_final]

@@ -70,6 +70,10 @@ def leading(text: str, vocabulary: Vocabulary) -> Answer | None:
     reason = refusal_in(rest) if item.text.strip().casefold() in EVERYDAY else None
     if reason is not None and not (reason == DONT_KNOW and CONCEDES.match(rest)):
         return Answer(problem=(REFUSED, reason), form="prose")  # "No, I cannot hear it"
+    if item.text.strip().casefold() in EVERYDAY:  # "No. The speaker is sarcastic."
+        affirmed = {mention.label for mention in vocabulary.mentions(rest[:400]) if not mention.is_negated}
+        if affirmed and item.match.label not in affirmed:
+            return Answer(problem=(UNUSABLE, "several labels"), form="prose")
     near = text[first.end() - 1 : first.end() + 60]
     if text[first.end() - 1] == "," or (ALSO.match(near) and item.confidence is None):
         others = {mention.label for mention in vocabulary.mentions(text[:400]) if not mention.is_negated}

@@ -1,6 +1,5 @@
 """The answer that a JSON value gives, whatever its shape: a label, a map, a list, a ranking, or any of these inside."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +10,11 @@ from sabotage.answers import (
     Candidate,
     first_mention,
     loosened,
-    no_answer,
     read_answer,
     read_item,
 )
 from sabotage.refusals import DECLINED
+from sabotage.reply_maps import DECODER, Object, Pairs, read_map
 from sabotage.reply_words import (
     ANSWER_KEYS,
     ASIDE_KEYS,
@@ -38,24 +37,7 @@ from sabotage.vocabulary import Vocabulary
 from sabotage.wordings import Amount, read_amount
 
 DEEPEST = 12
-SAID = {"yes": True, "no": False, "true": True, "false": False}
-Pairs = list[tuple[str, Any]]
-
-
-class Object(dict[str, Any]):
-    """A JSON object that remembers every pair, keys that stand twice included."""
-
-    pairs: Pairs
-
-
-def _object(pairs: Pairs) -> Object:
-    made = Object(pairs)
-    made.pairs = pairs
-    return made
-
-
-# NaN and Infinity are no numbers to be sure by: they are as good as null.
-DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=lambda _: None)
+DEEPEST = 12
 
 
 def read_value(value: Any, vocabulary: Vocabulary, depth: int = 0) -> Answer | None:
@@ -214,7 +196,7 @@ def _answer_of(
             ranking = any(key in ("ranking", "ranked", "ranked_labels") for key, _ in pairs)
             found = replace(found, is_ranked=found.is_ranked or ranking)
             return _with_parallel(found, pairs, vocabulary) or found
-    return _read_map(value, vocabulary) or numbered or _read_rest(pairs, vocabulary, depth)
+    return read_map(value, vocabulary) or numbered or _read_rest(pairs, vocabulary, depth)
 
 
 def _under_answer_key(value: Any, vocabulary: Vocabulary, depth: int) -> Answer | None:
@@ -276,34 +258,6 @@ def _with_more(first: Answer, pairs: Pairs, confidence: Amount | None, vocabular
     return first
 
 
-def _read_map(value: dict[str, Any], vocabulary: Vocabulary) -> Answer | None:
-    """Return the candidates of a map from labels to confidences."""
-    pairs = value.pairs if isinstance(value, Object) else list(value.items())
-    candidates, chosen = [], []
-    for key, one in pairs[:2000]:
-        key = str(key)
-        said = SAID.get(one.strip().casefold()) if isinstance(one, str) else one
-        if isinstance(said, bool):
-            match = vocabulary.match(key)
-            if not said:  # where a label is called so
-                key = f"not {key}"
-                match = vocabulary.match(key, similar=False)
-            if match is not None:
-                chosen.append(Candidate(key, match))
-            continue
-        normal = normal_key(key[:80])
-        amount = read_amount(one, vocabulary.words)
-        if normal in CONFIDENCE_KEYS | ASSESSMENT_KEYS | RATIONALE_KEYS or (amount is None and one is not None):
-            continue
-        match = vocabulary.match(key)
-        declined = match is None and no_answer(key, vocabulary) is not None
-        if match is not None or (amount is not None and (declined or not order_of_key(normal))):
-            candidates.append(Candidate(key, match, amount))
-    if any(candidate.match is not None and candidate.confidence is not None for candidate in candidates):
-        return Answer(tuple(candidates))
-    return Answer(tuple(chosen)) if chosen else None
-
-
 def _read_numbered(pairs: Pairs, vocabulary: Vocabulary) -> Answer | None:
     """Return the candidates of {"1": "sad", "2": "happy"} and {"first": ..., "second": ...}."""
     found = []
@@ -315,6 +269,8 @@ def _read_numbered(pairs: Pairs, vocabulary: Vocabulary) -> Answer | None:
         if inner is not None and inner.candidates:
             found.append((order, inner.candidates[0]))
     found.sort(key=lambda pair: pair[0])
+    if found and found[0][0] == 0:
+        return None  # an index, not a rank
     return Answer(tuple(candidate for _, candidate in found), is_ranked=True) if found else None
 
 
@@ -323,8 +279,12 @@ def _read_rest(pairs: Pairs, vocabulary: Vocabulary, depth: int) -> Answer | Non
     known = ASSESSMENT_KEYS | RATIONALE_KEYS | CONFIDENCE_KEYS | REFUSAL_KEYS
     found = []
     for key, one in pairs:
-        if key not in known and isinstance(one, str | dict | list):
+        is_own_name = key in NAME_KEYS and not _may_name(key, one, depth)
+        if key not in known and not is_own_name and isinstance(one, str | dict | list):
             inner = read_value(one, vocabulary, depth + 1)
+            is_bare = inner is not None and all(one.confidence is None for one in inner.candidates)
+            if inner is not None and is_bare and len({one.match for one in inner.candidates}) > 1:
+                inner = Answer(problem=(UNUSABLE, "several labels"))  # under a name that promises no ranking
             if inner is not None and (inner.candidates or inner.problem):
                 found.append(inner)
     found = [one for one in found if one.candidates] or found

@@ -109,7 +109,7 @@ LESSER = re.compile(
 # Where a reply takes back what it said.
 CORRECTS = re.compile(
     r"\b(?:wait|correction|scratch that|on second thoughts?|on reflection|let me correct|i take (?:that|it) back|"
-    r"actually,? no|no,? actually|i mean)\b",
+    r"actually,? no|no,? actually|i mean|hmm)\b|\bactually,",
     re.IGNORECASE,
 )
 # Where one that is unsure commits itself all the same.

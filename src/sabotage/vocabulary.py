@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sabotage.errors import SabotageError, listed
+from sabotage.negations import is_affirmed
 from sabotage.wordings import fold, make_words
 
 SIMILARITY = 0.8
@@ -18,28 +19,7 @@ TURNS = ("un", "in", "im", "il", "ir", "non", "non ", "dis", "ab", "a", "anti", 
 EVERYDAY = frozenset(
     ["no", "not", "yes", "none", "other", "neither", "both", "all", "any", "true", "false", "right", "left", "well"]
 )
-BREAKS = re.compile(
-    r"[.,;:!?()\n\u3001\u3002\u2014\u2013]|"
-    r"\b(?:(?<!anything )(?<!nothing )(?<!all )but|however|though|although|yet|rather (?!than)|instead (?!of))"
-)
-NEGATES = re.compile(
-    r"\b(?:not|no|never|neither|nor|without|cannot|rather than|instead of|than|lacks?|absence of|free of|rules? out|"
-    r"ruled out|exclud\w+|unlike|anything but|far from|hardly|barely|scarcely|doubt|doubts|doubtful|wrong to|less|"
-    r"fails? to|nobody|nothing(?! but)|(?<!a )little|rarely|seldom|devoid of|except|opposite of|fake|false|feigned|"
-    r"pretend\w*|if|whether|unless|all but|non|"
-    r"nicht|kein\w*|weder|ohne|pas|jamais|sans|n\u00e3o|nem|ni|sin|niet|geen|\u043d\u0435|\u043d\u0435\u0442|\u043d\u0438)\b|n't\b|"
-    r"\u4e0d\w{0,2}$|\u5e76\u975e|\u6ca1\u6709|\u6beb\u65e0"
-)
-WINDOW = 48  # characters before a mention in which a negation counts
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-BEHIND = re.compile(
-    r"(?:[ \t*_\"')]+\w+)?[ \t*_\"')]*\b(?:is|are|was|be|seems?) (?:not|never|unlikely|ruled out|absent|wrong|"
-    r"incorrect|missing|lacking|excluded|impossible)\b|[ \t*_\"')]*(?:is|was)n't\b|\?\s*(?:no|not|never|hardly|nope)\b|"
-    r"(?:\u3067\u306f|\u3058\u3083)\u306a"
-)
-# Politeness that borrows the name of a feeling.
-MODIFIED = re.compile(r"-(?:ish|free|less|like)\b")
-POLITE = re.compile(r" to (?:help|assist|oblige|provide|answer|analy[sz]e|clarify|say)\b")
 
 
 @dataclass(frozen=True)
@@ -171,12 +151,9 @@ class Vocabulary:
             label = known.get(fold(match[0]))
             if label is None:
                 continue
-            before = BREAKS.split(lower[max(0, match.start() - WINDOW) : match.start()])[-1]
-            after = lower[match.end() : match.end() + WINDOW]
-            negated = NEGATES.search(before) or BEHIND.match(after) or before.endswith(("non-", "un-", "anti-"))
-            if POLITE.match(after) or MODIFIED.match(after):
-                continue
-            found.append(Mention(label, match[0], match.start(), bool(negated)))
+            affirmed = is_affirmed(lower, match.start(), match.end())
+            if affirmed is not None:
+                found.append(Mention(label, match[0], match.start(), not affirmed))
         return found
 
 

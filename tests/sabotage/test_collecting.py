@@ -341,3 +341,53 @@ def test_any_replies_make_a_table_with_numbers_from_0_to_1(tmp_path, texts):
     assert sum(label is not None for label in column(found, "voice_label")) == found.report["voice"].n_usable
     found.to_markdown()
     found.to_json()
+
+
+def asked(content, **more):
+    return {
+        "custom_id": "i0",
+        "response": {"body": {"choices": [{"message": {"role": "assistant", "content": content, **more}}]}},
+    }
+
+
+@pytest.mark.parametrize(("record", "label", "outcome"), [
+    (asked("sad"), "sad", "clean: answer alone"),
+    (asked(None, refusal="No."), None, "refused: declined"),
+    (asked(None), None, "unusable: no reply"),
+    (asked("sad", reasoning_content="joy?"), "sad", "clean: answer alone"),
+    ({"custom_id": "i0", "response": {"status_code": 500, "body": {"error": {"message": "x"}}}}, None, "unusable: no reply"),
+    ({"custom_id": "i0", "result": {"type": "expired"}}, None, "unusable: no reply"),
+    ({"custom_id": "i0", "result": {"type": "succeeded", "message": {"role": "assistant", "content": [
+        {"type": "thinking", "thinking": "joy?"}, {"type": "text", "text": "sad"}]}}}, "sad", "clean: answer alone"),
+    ({"id": "i0", "response": {"candidates": [{"content": {"role": "model", "parts": [
+        {"text": "joy?", "thought": True}, {"text": "sad"}]}}]}}, "sad", "clean: answer alone"),
+    ({"id": "i0", "response": {"promptFeedback": {"blockReason": "SAFETY"}}}, None, "unusable: no reply"),
+    ({"id": "i0", "response": [{"role": "user", "content": "joy or sad?"}, {"role": "assistant", "content": "sad"}]}, "sad", "clean: answer alone"),
+    ({"id": "i0", "output": ["sad", "sad", "joy"]}, None, "unusable: several labels"),
+])  # fmt: skip
+def test_records_as_services_write_them(tmp_path, record, label, outcome):
+    found = collect(write(tmp_path / "voice.jsonl", [record]), LABELS)
+    assert (column(found, "voice_label"), column(found, "voice_outcome")) == ([label], [outcome])
+
+
+def test_several_choices_of_one_record_are_samples(tmp_path):
+    choices = [{"message": {"role": "assistant", "content": text}} for text in ("sad", "joy", "sad", "I don't know")]
+    found = collect(write(tmp_path / "voice.jsonl", [{"id": 1, "choices": choices}]), LABELS)
+    assert column(found, "voice_p_sad") == [pytest.approx(2 / 3)]
+    assert column(found, "voice_p_anger") == [0.0]
+    assert found.report["voice"].n_replies == 4
+    assert found.report["voice"].outcomes["refused"] == 1
+
+
+def test_a_folder_is_not_a_file_of_replies(tmp_path):
+    with pytest.raises(SabotageError, match="is a folder: name its files"):
+        collect(tmp_path, LABELS)
+
+
+def test_self_assessments_read_as_percent_that_look_like_another_scale_are_warned_of(tmp_path):
+    path = replies(
+        tmp_path,
+        [json.dumps({"label": ["sad", "joy"][value % 2], "self_assessment": value % 6}) for value in range(30)],
+    )
+    with pytest.warns(SabotageWarning, match="give --assessment-scale"):
+        collect(path, LABELS)

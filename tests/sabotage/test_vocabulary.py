@@ -141,3 +141,26 @@ def test_other_refusals(tmp_path):
         make_vocabulary(tmp_path / "latin.yaml")
     with pytest.raises(SabotageError, match=r"similarity must lie in \(0, 1\]: found 0"):
         make_vocabulary(["a", "b"], 0)
+
+
+def test_signs_of_numbers_tell_labels_apart():
+    vocabulary = make_vocabulary({"negative": ["-1"], "neutral": ["0"], "positive": ["1", "+1"]})
+    for text, label in (("-1", 0), ("\u22121", 0), ("0", 1), ("1", 2), ("+1", 2), ("-1.", 0), ("**-1**", None)):
+        match = vocabulary.match(text)
+        assert label is None or (match is not None and match.label == label), text
+    assert make_vocabulary(["0", "1"]).match("-1") is None
+
+
+def test_likeness_counts_from_the_threshold_on_and_begins_with_the_same_letter():
+    vocabulary = make_vocabulary({"happy": [], "anger": [], "fear": []})
+    assert [vocabulary.match(text).label for text in ("hapy", "fearr", "angers")] == [0, 2, 1]
+    assert [vocabulary.match(text) for text in ("danger", "afear", "unhappy", "bear")] == [None] * 4
+
+
+def test_a_labels_file_says_labels_and_words_and_nothing_else(tmp_path):
+    with pytest.raises(SabotageError, match="may have words beside labels and nothing else: found labels, word"):
+        make_vocabulary({"labels": ["a", "b"], "word": "x"})
+    nested = "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(9))
+    (tmp_path / "deep.yaml").write_text(f"a: &a [x, x]\n{nested}")
+    with pytest.raises(SabotageError, match=r"is one line of text: found list$"):
+        make_vocabulary(tmp_path / "deep.yaml")

@@ -127,3 +127,9 @@ def test_folding_twice_is_folding_once(text):
     once = fold(text)
     assert fold(once) == fold(fold(once))
     assert once == once.strip()
+
+
+def test_a_slip_above_1_among_unit_confidences_is_no_percent():
+    unit = [[0.5]] * 4
+    assert which_are_percent([*unit, [1.2], [5], [85], [1]]) == [False] * 6 + [True, False]
+    assert which_are_percent([[90], [80], [5], [1.2], [1]]) == [True] * 5
