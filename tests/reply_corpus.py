@@ -299,7 +299,7 @@ CORPUS = [
     ("I'd say angry", "repaired", "anger", {}),
     ("I would go with surprise, though it is subtle.", "repaired", "surprise", {}),
     ("At first she seems happy. Then she is angry. So the answer is anger.", "repaired", "anger", {}),
-    ("He sounds happy at first, then angry. In the end his tone stays sad.", "repaired", "sad", {"reason": "last sentence"}),
+    ("He sounds happy at first, then angry. In the end his tone stays sad.", "unusable", None, {"reason": "several labels"}),
     ("Both sad and angry would fit.", "unusable", None, {"reason": "several labels"}),
     ("The speaker may be angry or sad", "unusable", None, {"reason": "several labels"}),
     ("Possibly sad, maybe happy, hard to pick.", "unusable", None, {"reason": "several labels"}),

@@ -3,8 +3,8 @@
 What is tried, in this order, until something answers: what was thought aloud is dropped; JSON as it stands, in a fence,
 among prose, mended; the whole text as a label, an option, a list or a refusal; lines that are marked, final ones before
 others and the last of equals first; lists; a sentence that announces the answer; what alone is in bold; the last line;
-how the text begins; a refusal, unless a guess follows it; the only label that sentences affirm. Two labels at one of
-these places, where none is ranked or surer, are no answer.
+how the text begins; a refusal, unless a guess follows it; what follows "actually, no"; the only label that sentences
+affirm. Two labels at one of these places, where none is ranked or surer, are no answer.
 """
 
 import re

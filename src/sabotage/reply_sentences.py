@@ -1,4 +1,4 @@
-"""The answer that sentences give: announced, in bold, first, last, or the only label that they name."""
+"""The answer that sentences give: announced, in bold, first, on the last line, or the only label that they name."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,6 @@ from sabotage.vocabulary import EVERYDAY, Vocabulary
 from sabotage.wordings import AMOUNT, Amount, amount_of_match, fold, read_amount
 
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*|__([^_\n]{1,80})__")
-SENTENCES = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\u3002|\n+")
 LEADING = re.compile(
     r"^(.{1,60}?)(?:[.!;:\n\u3002](?!\d)|"
     r"\s[-\u2013\u2014]\s?|\s\(|,|\bbecause\b|\bsince\b|\bas\b)",
@@ -34,8 +33,6 @@ SURE_BEFORE = re.compile(r"(?:confidence|certainty|probability|likelihood)(?: \w
 CONCEDES = re.compile(
     r"[,;(]?\s*\b(?:although|though|but|however|while|whereas|even if|despite|not)\b|,\s*with\b", re.IGNORECASE
 )
-# A line or phrase about one part of an example: who speaks, when, or in which medium.
-PART = re.compile(r"\W{0,6}(?:\w[\w ]{0,24}\s?:\s|\d{1,2}:\d\d|\d)")
 QUESTION = re.compile(
     r"(?:(?<=[.!?\n])|^)\s{0,9}(?:is|are|does|do|did|was|were|could|can|should|would|what|which|who|how)\b[^.!?\n]{0,300}\?",
     re.IGNORECASE,
@@ -116,16 +113,15 @@ def in_sentences(text: str, vocabulary: Vocabulary) -> Answer:
         hedged = _hedged(text, vocabulary) if declined == (REFUSED, DONT_KNOW) else None
         return hedged or Answer(problem=declined, form="prose")
     text = QUESTION.sub(" ", text)
+    corrections = list(CORRECTS.finditer(text))
+    if corrections:  # "Happy. Actually, no: sad."
+        corrected = first_mention(text[corrections[-1].end() :], vocabulary)
+        if corrected is not None and corrected.candidates:
+            return loosened(corrected, "taken back")
     mention = first_mention(text, vocabulary)
     if mention is None:
         return Answer(problem=(UNUSABLE, "no label"), form="prose")
-    if mention.candidates:
-        return mention
-    sentences = [part for part in SENTENCES.split(text) if part and part.strip()]
-    is_echo = ECHO.search(text) is not None  # of the question's options, the last of which is nobody's answer
-    is_part = len(sentences) > 1 and all(PART.match(part) for part in sentences[-2:])
-    ending = first_mention(sentences[-1], vocabulary) if len(sentences) > 1 and not (is_echo or is_part) else None
-    return loosened(ending, "last sentence") if ending is not None and ending.candidates else mention
+    return mention
 
 
 def _hedged(text: str, vocabulary: Vocabulary) -> Answer | None:

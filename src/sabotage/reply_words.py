@@ -95,6 +95,7 @@ VERDICT = re.compile(
     r"appears to be|was|will be|remains)|i(?:'d| would| will|'ll)?\s(?:say|guess|choose|pick|select|go (?:with|for)|"
     r"answer|lean(?: more)? towards?|settle on|opt for|classify (?:it|this) as|label (?:it|this) as|choose)|"
     r"(?:therefore|thus|hence|in conclusion|in summary|to conclude|ultimately)\b|"
+    r"final (?:answer|choice|decision|emotion|guess|label|prediction|verdict)(?=\s?:)|"
     r"so(?=,)|overall(?=,|\s(?:the|it|this|he|she)\b)|"
     r"most likely|(?:classified|labelled|labeled|best described|categori[sz]ed) as)\b[:,]?",
     re.IGNORECASE,

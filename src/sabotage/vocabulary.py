@@ -19,6 +19,7 @@ TURNS = ("un", "in", "im", "il", "ir", "non", "non ", "dis", "ab", "a", "anti", 
 EVERYDAY = frozenset(
     ["no", "not", "yes", "none", "other", "neither", "both", "all", "any", "true", "false", "right", "left", "well"]
 )
+GOES_ON = re.compile(r"[*_\"']{0,2}\s{0,3}(?:,|/|\b(?:or|nor)\b|,\s{0,3}(?:or|nor)\b)\s{0,3}[*_\"']{0,2}")
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -145,15 +146,20 @@ class Vocabulary:
     def mentions(self, text: str) -> list[Mention]:
         """Return the labels named inside a text; misspellings, letters and numbers do not count there."""
         lower = text.replace("\u2019", "'").casefold()
-        found = []
+        found: list[Mention] = []
         known = self._folded_other | self._folded
+        end = 0
         for match in self._mentioned.finditer(lower):
             label = known.get(fold(match[0]))
             if label is None:
                 continue
             affirmed = is_affirmed(lower, match.start(), match.end())
             if affirmed is not None:
-                found.append(Mention(label, match[0], match.start(), not affirmed))
+                # "not sad, angry, or afraid": what is negated is the list.
+                is_item = GOES_ON.fullmatch(lower, end, match.start()) is not None
+                goes_on = is_item and bool(found) and found[-1].is_negated
+                found.append(Mention(label, match[0], match.start(), goes_on or not affirmed))
+                end = match.end()
         return found
 
 
