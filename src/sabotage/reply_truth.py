@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from sabotage.columns import ID_NAMES, TRUTH_NAMES
+from sabotage.columns import ID_NAMES, TRUTH_NAMES, single
 from sabotage.errors import SabotageError, did_you_mean, listed
 from sabotage.sources import open_source
-from sabotage.tables import plain
+from sabotage.tables import Source, plain
 from sabotage.vocabulary import Vocabulary
 
 
@@ -55,8 +55,8 @@ def read_truth(data: Any, vocabulary: Vocabulary, id: str | None = None, truth: 
         Where a column is missing, an id is null or stands twice, or a true label is not among the labels.
     """
     source = open_source(data)
-    id = _column(source.columns, source.name, id, ID_NAMES, "id", "--id")
-    truth = _column(source.columns, source.name, truth, TRUTH_NAMES, "truth", "--truth-column")
+    id = _column(source, id, ID_NAMES, "id", "--id")
+    truth = _column(source, truth, TRUTH_NAMES, "truth", "--truth-column")
     others = [name for name in source.columns if name not in (id, truth)]
     batches = list(source.batches(source.columns, [id, truth], ()))
     if not batches:
@@ -90,24 +90,16 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
-def _column(names: Sequence[str], table: str, given: str | None, known: Sequence[str], what: str, option: str) -> str:
-    if given is not None:
-        if given not in names:
-            raise SabotageError(
-                f"{table} has no column {given!r}{did_you_mean(given, names)}, given by {option}: its columns are"
-                f" {listed(names)}"
-            )
-        return given
-    found = [name for name in known if name in names]
-    if len(found) != 1:
-        several = f"{' and '.join(found)} could each be the {what}" if found else f"has no column of the {what}"
+def _column(source: Source, given: str | None, known: Sequence[str], what: str, option: str) -> str:
+    found = single(source.columns, source.name, given, known, what, option)
+    if found is None:
         raise SabotageError(
-            f"{table}{':' if found else ''} {several}: give {option} COLUMN; its columns are {listed(names)}"
+            f"{source.name} has no column of the {what}: give {option} COLUMN; its columns are {listed(source.columns)}"
         )
-    return found[0]
+    return found
 
 
-def _label(value: Any, row: int, column: str, source: Any, vocabulary: Vocabulary) -> int | None:
+def _label(value: Any, row: int, column: str, source: Source, vocabulary: Vocabulary) -> int | None:
     if value is None or value == "" or value != value:
         return None
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
