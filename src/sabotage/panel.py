@@ -495,7 +495,7 @@ class Panel:
                 ("recorded", (origin.fused_column or "fused scores") + (f" ({lost:,} missing)" if lost else ""))
             )
         if origin.ignored_columns:
-            lines.append(("ignored", listed(origin.ignored_columns)))
+            lines.append(("ignored", listed(name or "a column without a name" for name in origin.ignored_columns)))
         return lines
 
     def __repr__(self) -> str:

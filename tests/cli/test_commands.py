@@ -105,6 +105,7 @@ def test_permute_and_profile_are_parts_of_analyze(preds):
         assert done.returncode == 0
         assert done.stdout.startswith("input")
         assert max(map(len, done.stdout.splitlines())) <= 80
+        assert not any(line.endswith(" ") for line in done.stdout.splitlines())
 
 
 EXACT = ("exact_mean", "exact_sd", "gap_u", "gap_se", "gap_interval", "n_clusters")
@@ -422,3 +423,10 @@ def test_every_command_is_documented():
         assert f"sabotage {name}" in readme, name
         assert f"sabotage {name}" in command.help, f"the help of {name} shows no example"
         assert run(name, "--help").returncode == 0
+
+
+def test_the_list_of_commands_is_whole_sentences_on_lines_of_80():
+    done = run("--help")
+    assert done.returncode == 0
+    assert "..." not in done.stdout.partition("Commands:")[2]
+    assert max(map(len, done.stdout.splitlines())) <= 80
