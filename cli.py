@@ -39,7 +39,7 @@ def commands() -> None:
     \b
     sabotage collect replies/*.jsonl ...    language models' replies into a table
     sabotage convert scores.npz -o q.parquet   other people's files into one
-    sabotage assess preds.parquet -o q.parquet   reliability where agents give none
+    sabotage assess preds.parquet -o q.parquet   reliability where there is none
     sabotage validate preds.parquet         what is understood of a table
     sabotage analyze preds.parquet -o out/  everything, and a report
     sabotage permute preds.parquet          what the reliability scores do

@@ -282,7 +282,7 @@ def test_demo_leaves_a_report(tmp_path):
     [
         (["--agents", "agent9"], "error: unknown agent 'agent9' (did you mean"),
         (["--rule", "staking"], "error: unknown rule 'staking' (did you mean stacking?)"),
-        (["--rule", "stacking"], "error: preds.parquet has no column split, and a learned rule may not see the rows"),
+        (["--rule", "stacking"], "error: preds.parquet has no column split, and what is learned may not see the rows"),
         (["--within", "subject"], "error: preds.parquet has no column 'subject'"),
         (["--permutations", "-5"], "error: the number of permutations must be at least 1"),
         (["--threshold", "much"], "error: threshold must be a confidence in [0, 1]"),

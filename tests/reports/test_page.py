@@ -78,6 +78,7 @@ def test_finding_tables_and_notes_are_on_the_page(audit):
     text = " ".join(" ".join(Page(audit.to_html()).text).split())
     for sentence in (*audit.finding, *audit.notes):
         assert " ".join(sentence.split()) in text
+    assert " %" not in audit.to_html().partition('<section class="finding"')[2].partition("</section>")[0]
     for profile in audit.agents:
         assert f"{profile.roles['saboteur']:,}" in text
         assert f"{profile.accuracy:.3f}" in text
