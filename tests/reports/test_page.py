@@ -120,7 +120,7 @@ def test_the_page_shows_the_verdict_with_what_stands_beside_it():
     page = audit.to_html()
     found = audit.to_dict()
     assert f"<h2>Permutation test: {audit.permutation.verdict.word}</h2>" in page
-    text = unescape(page)
+    text = unescape(page).replace("\xa0", " ")
     for sentence in (what_was_found(panel, audit.permutation), what_was_not_shown(audit.permutation)):
         assert sentence in text
     assert audit.permutation.exchanged in text
