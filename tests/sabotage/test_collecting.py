@@ -93,7 +93,7 @@ def test_outcomes_sum_to_the_replies_and_examples_are_the_first_ten(tmp_path):
     assert column(found, "voice_label") == [label for _, _, label, _ in CORPUS]
     assert ("happines", "happy", 2) in report.mapped
     assert json.loads(found.to_json())["agents"]["voice"]["n_replies"] == len(texts)
-    assert f"{len(texts)} examples, 1 agents" in repr(found)
+    assert f"{len(texts)} examples, 1 agent\n" in repr(found)
 
 
 @pytest.mark.parametrize(
