@@ -263,7 +263,7 @@ def test_what_is_refused():
     good = calibrating.fit(panel, "platt")
     listing, negative = panel.scores.copy(), panel.scores - 0.5
     listing[3, 1, 2] = np.nan
-    for scores, why in ((listing, "agent1 lists candidates"), (negative, "agent0, agent1 have negative scores")):
+    for scores, why in ((listing, "agent1 lists candidates"), (negative, "agent0, agent1 has negative scores")):
         odd = replace(panel, scores=scores)
         with pytest.raises(SabotageError, match=why):
             calibrating.fit(odd, "platt")
