@@ -37,14 +37,14 @@ def commands() -> None:
     """Audit multimodal decisions: which modality sabotaged them, and do the reliability scores do anything?
 
     \b
-    sabotage collect replies/*.jsonl ...     language models' replies into a table
-    sabotage validate preds.parquet          what is understood of a table
-    sabotage analyze preds.parquet -o out/   everything, and a report
-    sabotage permute preds.parquet           do the reliability scores move decisions, and to what end?
-    sabotage compare preds.parquet           which rule to deploy, and what it would gain
-    sabotage attribute preds.parquet         what each agent is worth to the decision
-    sabotage assess preds.parquet -o q.parquet   reliability for agents that give none
-    sabotage convert scores.npz -o q.parquet     other people's files into this table
+    sabotage collect replies/*.jsonl ...    language models' replies into a table
+    sabotage convert scores.npz -o q.parquet   other people's files into one
+    sabotage assess preds.parquet -o q.parquet   reliability where there is none
+    sabotage validate preds.parquet         what is understood of a table
+    sabotage analyze preds.parquet -o out/  everything, and a report
+    sabotage permute preds.parquet          what the reliability scores do
+    sabotage compare preds.parquet          which rule to deploy, what it gains
+    sabotage attribute preds.parquet        what each agent is worth
     """
 
 
@@ -61,7 +61,7 @@ def validate(file: Files, **table: Any) -> None:
     terminal.print_panel(read(file, (), table))
 
 
-@commands.command()
+@commands.command(short_help="Audit the decisions: roles, profiles, permutation test, report.")
 @table_options
 @rule_option
 @learning_options
@@ -106,7 +106,7 @@ def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> N
             terminal.print_written(output)
 
 
-@commands.command()
+@commands.command(short_help="Print the agents' reliability profiles alone.")
 @table_options
 @rule_option
 @learning_options
@@ -134,7 +134,7 @@ def profile(file: Files, as_json: bool, **options: Any) -> None:
         terminal.print_profiles(audit)
 
 
-@commands.command()
+@commands.command(short_help="Shuffle the reliability and see whether decisions suffer.")
 @table_options
 @rules_option
 @learning_options
@@ -184,7 +184,7 @@ def permute(file: Files, power_for: float | None, as_json: bool, **options: Any)
         terminal.print_diagnosis(diagnosis, power_for)
 
 
-@commands.command()
+@commands.command(short_help="Compare fusion rules: which one to deploy.")
 @table_options
 @rules_option
 @learning_options
@@ -264,7 +264,7 @@ def compare(file: Files, format: str, as_json: bool, **options: Any) -> None:
     show(comparison, format, comparing.print_comparison, comparing.render)
 
 
-@commands.command()
+@commands.command(short_help="Share out among the agents what the decisions reach.")
 @table_options
 @rule_option
 @learning_options
@@ -308,7 +308,7 @@ def attribute(file: Files, format: str, as_json: bool, **options: Any) -> None:
     show(found, format, attributing.print_attribution, attributing.render)
 
 
-@commands.command()
+@commands.command(short_help="Fit a learned rule and write it, to be used as any other.")
 @table_options
 @click.option("--rule", metavar="NAME", required=True, help="What to fit: stacking, learned_gate, calibrated:mean ...")
 @clip_option
@@ -334,7 +334,7 @@ def fit(file: Files, rule: str, clip: float, output: str, **table: Any) -> None:
     terminal.print_fitted(fitted, output)
 
 
-@commands.command()
+@commands.command(short_help="Estimate a reliability for agents that give none.")
 @table_options
 @assessing_options
 @click.option("-o", "--output", metavar="FILE", required=True, help="Parquet file to write.")
@@ -370,7 +370,7 @@ def assess(file: Files, output: str, as_json: bool, cross_fit: int | None, **opt
         assessing.print_assessment(found, output)
 
 
-@commands.command()
+@commands.command(short_help="Turn files of another layout into one wide table.")
 @click.argument("files", type=click.Path(), nargs=-1, required=True, metavar="FILE...")
 @column_options
 @converting_options
@@ -397,7 +397,7 @@ def convert(files: tuple[str, ...], output: str, options: dict[str, str], **tabl
     terminal.print_converted(panel, output)
 
 
-@commands.command()
+@commands.command(short_help="Read language models' replies into a table.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @collecting_options
 @json_option
@@ -450,7 +450,7 @@ def simulate(scenario: str, n: int, seed: int, output: str) -> None:
     terminal.print_scenario(SCENARIOS[scenario], n, output)
 
 
-@commands.command()
+@commands.command(short_help="List the fusion rules, their formulas and what they need.")
 @click.argument("names", nargs=-1, metavar="[FILE.PY:FUNCTION]...")
 @json_option
 def rules(names: tuple[str, ...], as_json: bool) -> None:
@@ -472,7 +472,7 @@ def rules(names: tuple[str, ...], as_json: bool) -> None:
         terminal.print_rules(shown)
 
 
-@commands.command()
+@commands.command(short_help="Audit agents made out of scikit-learn's handwritten digits.")
 @click.option("-o", "--output", metavar="DIR", default="demo-report", show_default=True, help="Where to write.")
 @click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the models and the shuffles.")

@@ -113,7 +113,9 @@ def print_comparison(comparison: Comparison) -> None:
 
     ks = list(comparison.entries[0].quality.top_k)[:2]
     show((in_words(comparison.statistic), "difference", "p adj."), lambda entry: _standing(comparison, entry))
-    out.print(f"difference to {safe(comparison.reference)}, of an intervention to its rule; 95 % intervals")
+    to_own = any(entry.changed_from is not None for entry in comparison.entries)
+    own = ", of an intervention to its rule" if to_own else ""
+    out.print(f"difference to {safe(comparison.reference)}{own}, 95 % intervals; p adj.: of accuracy, by Holm")
     others = _others(comparison)
     show(
         (*map(_heading, others), *(f"top-{k}" for k in ks), "log loss", "ECE"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sabotage.reports.tables import Table
 
 from sabotage.audit import Audit
@@ -71,6 +71,7 @@ def _render(template: str, **values: object) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": _number, "percent": percent, "p": p_text, "count": "{:,}".format}
+    environment.filters |= {"sentence": _sentence, "signed": _signed}
     environment.finalize = lambda value: (
         printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
     )
@@ -79,3 +80,12 @@ def _render(template: str, **values: object) -> str:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _signed(value: float, digits: int = 4) -> str:
+    return f"{value:+.{digits}f}"
+
+
+def _sentence(text: str) -> Markup:
+    """Return a sentence in which no line breaks between a number and its per cent."""
+    return Markup(str(escape(printable(text))).replace(" %", "&nbsp;%"))

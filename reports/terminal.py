@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console, OverflowMethod
 from rich.markup import escape
 from rich.table import Table
+from sabotage.reports.trimming import trimmed
 from sabotage.reports.writing import FILES
 
 from sabotage.audit import Audit
@@ -46,7 +47,7 @@ QUALITY = (
 def console() -> Console:
     """Return a console on standard output: as wide as the terminal, 80 columns in a pipe."""
     out = Console(highlight=False, soft_wrap=False)
-    return out if out.is_terminal else Console(highlight=False, width=WIDTH)
+    return out if out.is_terminal else Console(file=trimmed(), highlight=False, width=WIDTH)
 
 
 def safe(text: object) -> str:

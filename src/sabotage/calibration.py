@@ -41,9 +41,9 @@ def read_calibration(data: Any, panel: Panel, **options: Any) -> tuple[Panel, Pa
         if split is None:
             found = f"no rows left but {chosen[0]}" if chosen else "no column split"
         raise SabotageError(
-            f"{panel.origin.name} has {found}, and a learned rule may not see the rows that it is judged on: name other"
-            f" rows train in a column split, or fit out of fold, --cross-fit K (in Python cross_fit), by --group where"
-            f" rows belong together"
+            f"{panel.origin.name} has {found}, and what is learned may not see the rows that it is judged on: name"
+            f" other rows train in a column split, or fit out of fold, --cross-fit K (in Python cross_fit), by --group"
+            f" where rows belong together"
         )
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")

@@ -88,7 +88,8 @@ class Collected:
         return collected_card(self)
 
     def __repr__(self) -> str:
-        lines = [f"Collected: {self.table.num_rows:,} examples, {len(self.report)} agents"]
+        n = len(self.report)
+        lines = [f"Collected: {self.table.num_rows:,} examples, {n} agent{'' if n == 1 else 's'}"]
         for name, one in self.report.items():
             counts = ", ".join(f"{outcome} {one.outcomes[outcome]:,}" for outcome in OUTCOMES)
             lines.append(f"  {name:<12} {one.n_replies:,} replies: {counts}")

@@ -17,7 +17,7 @@ SUFFIXES = {
     "confidence": ("_confidence", "_conf"),
     "reliability": ("_reliability", "_self_assessment", "_quality"),
 }
-SCORE_INFIX = re.compile("_(?:p|prob|score)_")
+SCORE_INFIX = re.compile("_(?:p|prob|probs|proba|score|scores)_")
 FUSED = ("fused", "fusion")
 # Prefixes that speak of the truth or of the decision, so that `y_pred` does not become an agent named y.
 NOT_AGENTS = {"y", "true", "truth", "target", "final", "gold", "gt", "ground_truth", *FUSED}

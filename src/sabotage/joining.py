@@ -39,12 +39,20 @@ def with_truth(
     own = single(source.columns, source.name, id, ID_NAMES, "id", "--id")
     other = single(table.columns, table.name, id if id in table.columns else None, ID_NAMES, "id", "--id")
     answer = single(table.columns, table.name, truth, TRUTH_NAMES, "truth", "--truth")
-    for name, found, what in ((source.name, own, "ids"), (table.name, other, "ids"), (table.name, answer, "the truth")):
+    for one, found in ((source, own), (table, other)):
         if found is None:
-            raise SabotageError(f"{name} has no column of {what}, and the truth of another table is found by id")
+            names = [*([] if id is None else [id]), *(name for name in ID_NAMES if name != id)]
+            raise SabotageError(
+                f"{one.name} has no column of ids, by which truth is found in another table: name it {listed(names)}"
+                f" (or alike in both, and give --id); its columns are {listed(one.columns)}"
+            )
+    if answer is None:
+        raise SabotageError(
+            f"{table.name} has no column with the truth: name one {listed(TRUTH_NAMES)}, or give --truth COLUMN; its"
+            f" columns are {listed(table.columns)}"
+        )
     assert own is not None
     assert other is not None
-    assert answer is not None
     if answer == other:
         raise SabotageError(f"{answer} of {table.name} is the id: it cannot be the truth too")
     key, own_key = other, own

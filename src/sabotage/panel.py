@@ -494,8 +494,11 @@ class Panel:
             lines.append(
                 ("recorded", (origin.fused_column or "fused scores") + (f" ({lost:,} missing)" if lost else ""))
             )
+        kept = [name for name in self.columns if name not in (self.group, self.seed_column, self.fold_column)]
+        if kept:
+            lines.append(("kept", listed(kept)))
         if origin.ignored_columns:
-            lines.append(("ignored", listed(origin.ignored_columns)))
+            lines.append(("ignored", listed(name or "a column without a name" for name in origin.ignored_columns)))
         return lines
 
     def __repr__(self) -> str:

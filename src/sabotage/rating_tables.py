@@ -118,8 +118,10 @@ def _truths(source: Source, column: str | None, ratings: Ratings) -> dict[str, A
         id = next((one for one in (id, *ID_NAMES, *NAMES["id"]) if one in source.columns), id)
         column = next((one for one in (*TRUTHS, *TRUTH_NAMES) if one in source.columns and one != id), None)
         if column is None:
+            known = listed(dict.fromkeys((*TRUTHS, *TRUTH_NAMES)))
             raise SabotageError(
-                f"{source.name} has no column with the truth, {listed(TRUTHS)}: found {listed(source.columns)}"
+                f"{source.name} has no column with the truth: name one {known};"
+                f" its columns are {listed(source.columns)}"
             )
     lost = [one for one in (id, column) if one not in source.columns]
     if lost:

@@ -215,5 +215,5 @@ def _require_once(
         first, second = (int(rows[order[again[0] + step]]) for step in (0, 1))
         raise SabotageError(
             f"a rater may rate an example once: {raters[first]} rates {examples[first]} in rows {first} and {second} of"
-            f" {source.name}; keep one of them"
+            f" {source.name}; keep one of them, or where these are two modalities make them two agents"
         )

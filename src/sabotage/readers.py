@@ -98,7 +98,8 @@ def _call(reader: Reader, path: str, name: str, options: dict[str, object]) -> p
         takes = [one for one, own in list(signature.parameters.items())[1:] if own.kind not in several]
         if not signature.parameters:
             raise SabotageError(f"the reader {name!r} must take a path: it takes nothing") from None
-        raise SabotageError(f"the reader {name!r} takes the options {listed(takes)}: found {listed(options)}") from None
+        found = [one for one in options if one not in takes] or options  # none of it strange: one is lacking
+        raise SabotageError(f"the reader {name!r} takes the options {listed(takes)}: found {listed(found)}") from None
     except ValueError:  # compiled code may have no signature
         pass
     try:

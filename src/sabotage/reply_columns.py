@@ -121,9 +121,11 @@ def agent_columns(
         for id, samples in by_id.items():
             table[rows[id]] = _voted(samples, len(vocabulary.classes))
         tally.samples = float(median(map(len, by_id.values())))
+        has_own = any(row.reliability is not None for row in found)
+        mean = ", its reliability the mean of their self-assessments" if has_own else ""
         notes.add(
-            f"{agent}: {tally.samples:g} replies to a typical example are samples: its scores are shares of their"
-            f" votes, its reliability the mean of their self-assessments"
+            f"{agent}: {tally.samples:g} replies to a typical example are samples: its scores, and the confidence, are"
+            f" shares of their votes, whatever confidence they state{mean}"
         )
     else:
         for one, row in zip(heard, found, strict=True):

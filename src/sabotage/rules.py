@@ -1,6 +1,6 @@
 """The catalogue of fusion rules: what each combines, by what weight, and what it needs of a panel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,19 +187,24 @@ def refusal(rule: Rule, panel: Panel) -> str | None:
             for m, agent in enumerate(panel.agents)
             if not panel.has_scores[m] and not (panel.confidence[:, m] >= 0).any()
         ]
-        return f"{listed(poor)} has neither class scores nor a confidence" if poor else None
+        return f"{listed(poor)} {_has(poor)} neither class scores nor a confidence" if poor else None
     without = [agent for m, agent in enumerate(panel.agents) if not panel.has_scores[m]]
     if without:
-        return f"{listed(without)} has no class scores"
+        return f"{listed(without)} {_has(without)} no class scores"
     lists = [agent for m, agent in enumerate(panel.agents) if panel.has_lists[m]]
     if lists:
-        return f"{listed(lists)} lists candidates, not a score for every class (if unlisted means 0, fill in 0)"
+        verb = "lists" if len(lists) == 1 else "list"
+        return f"{listed(lists)} {verb} candidates, not a score for every class (if unlisted means 0, fill in 0)"
     negative = [agent for m, agent in enumerate(panel.agents) if panel.lowest_score[m] < 0]
     if negative and rule.evidence == "log_scores":
-        return f"{listed(negative)} has negative scores, which have no logarithm"
+        return f"{listed(negative)} {_has(negative)} negative scores, which have no logarithm"
     if negative and rule.evidence == "masses":
-        return f"{listed(negative)} has negative scores, which are no masses"
+        return f"{listed(negative)} {_has(negative)} negative scores, which are no masses"
     return None
+
+
+def _has(agents: Sequence[str]) -> str:
+    return "has" if len(agents) == 1 else "have"
 
 
 def require(rule: Rule, panel: Panel) -> None:

@@ -120,7 +120,7 @@ def _open_file(path: str, format: str | None) -> Source:
     if format is None:
         raise SabotageError(
             f"{name} has no ending that says its format: name it {', '.join(ENDINGS)} or .csv.gz, or give"
-            f" --input-format {'|'.join(FORMATS)}"
+            f" --input-format {'|'.join([*FORMATS, *names()])}"
         )
     try:
         return OPENERS[format](path, name)

@@ -105,6 +105,7 @@ def test_permute_and_profile_are_parts_of_analyze(preds):
         assert done.returncode == 0
         assert done.stdout.startswith("input")
         assert max(map(len, done.stdout.splitlines())) <= 80
+        assert not any(line.endswith(" ") for line in done.stdout.splitlines())
 
 
 EXACT = ("exact_mean", "exact_sd", "gap_u", "gap_se", "gap_interval", "n_clusters")
@@ -281,7 +282,7 @@ def test_demo_leaves_a_report(tmp_path):
     [
         (["--agents", "agent9"], "error: unknown agent 'agent9' (did you mean"),
         (["--rule", "staking"], "error: unknown rule 'staking' (did you mean stacking?)"),
-        (["--rule", "stacking"], "error: preds.parquet has no column split, and a learned rule may not see the rows"),
+        (["--rule", "stacking"], "error: preds.parquet has no column split, and what is learned may not see the rows"),
         (["--within", "subject"], "error: preds.parquet has no column 'subject'"),
         (["--permutations", "-5"], "error: the number of permutations must be at least 1"),
         (["--threshold", "much"], "error: threshold must be a confidence in [0, 1]"),
@@ -422,3 +423,10 @@ def test_every_command_is_documented():
         assert f"sabotage {name}" in readme, name
         assert f"sabotage {name}" in command.help, f"the help of {name} shows no example"
         assert run(name, "--help").returncode == 0
+
+
+def test_the_list_of_commands_is_whole_sentences_on_lines_of_80():
+    done = run("--help")
+    assert done.returncode == 0
+    assert "..." not in done.stdout.partition("Commands:")[2]
+    assert max(map(len, done.stdout.splitlines())) <= 80

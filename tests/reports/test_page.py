@@ -78,6 +78,7 @@ def test_finding_tables_and_notes_are_on_the_page(audit):
     text = " ".join(" ".join(Page(audit.to_html()).text).split())
     for sentence in (*audit.finding, *audit.notes):
         assert " ".join(sentence.split()) in text
+    assert " %" not in audit.to_html().partition('<section class="finding"')[2].partition("</section>")[0]
     for profile in audit.agents:
         assert f"{profile.roles['saboteur']:,}" in text
         assert f"{profile.accuracy:.3f}" in text
@@ -119,7 +120,7 @@ def test_the_page_shows_the_verdict_with_what_stands_beside_it():
     page = audit.to_html()
     found = audit.to_dict()
     assert f"<h2>Permutation test: {audit.permutation.verdict.word}</h2>" in page
-    text = unescape(page)
+    text = unescape(page).replace("\xa0", " ")
     for sentence in (what_was_found(panel, audit.permutation), what_was_not_shown(audit.permutation)):
         assert sentence in text
     assert audit.permutation.exchanged in text

@@ -93,7 +93,7 @@ def test_outcomes_sum_to_the_replies_and_examples_are_the_first_ten(tmp_path):
     assert column(found, "voice_label") == [label for _, _, label, _ in CORPUS]
     assert ("happines", "happy", 2) in report.mapped
     assert json.loads(found.to_json())["agents"]["voice"]["n_replies"] == len(texts)
-    assert f"{len(texts)} examples, 1 agents" in repr(found)
+    assert f"{len(texts)} examples, 1 agent\n" in repr(found)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,11 @@ def test_samples_become_shares_of_votes(tmp_path):
     assert column(found, "voice_reliability") == [pytest.approx((0 + 0.25 + 0.5) / 3), 0.125, None]
     assert column(found, "voice_outcome") == ["clean 3, refused 1", "clean 2", "refused 2"]
     assert found.report["voice"].samples == 2
-    assert any("2 replies to a typical example are samples" in note for note in found.notes)
+    (note,) = (note for note in found.notes if "2 replies to a typical example are samples" in note)
+    assert note.endswith("whatever confidence they state, its reliability the mean of their self-assessments")
+    bare = [{"id": 0, "sample": k, "reply": "joy"} for k in range(2)]
+    (note,) = collect(write(tmp_path / "voice.jsonl", bare), LABELS).notes
+    assert note.endswith("whatever confidence they state")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -35,6 +35,16 @@ def test_the_documented_patterns():
     assert columns.ignored == ("fold", "note")
 
 
+@pytest.mark.parametrize("infix", ["p", "prob", "probs", "proba", "score", "scores"])
+def test_scores_by_any_of_their_names(infix):
+    names = ["id", "y", *(f"{agent}_{infix}_{label}" for agent in ("a", "b_c") for label in ("x", "y_z"))]
+    columns = recognise(names, "t.csv")
+    assert [(agent.name, sorted(agent.scores)) for agent in columns.agents] == [
+        ("a", ["x", "y_z"]),
+        ("b_c", ["x", "y_z"]),
+    ]
+
+
 def test_agents_stand_in_file_order_whatever_was_asked_for():
     names = [*BASE, "z_label", "a_label", "m_label"]
     assert list(names_of(names)) == ["z", "a", "m"]

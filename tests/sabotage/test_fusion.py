@@ -197,7 +197,7 @@ def test_refused(rule, options, says):
 def test_a_rule_that_needs_scores_names_those_that_would_do():
     with pytest.raises(
         SabotageError,
-        match=r"weighted_mean needs class scores of every agent: agent0, agent1, agent2 has no class scores; these rules would do: majority, weighted_vote, confidence_sum",
+        match=r"weighted_mean needs class scores of every agent: agent0, agent1, agent2 have no class scores; these rules would do: majority, weighted_vote, confidence_sum",
     ):
         fuse(make_panel(scores=False), "weighted_mean")
 

@@ -68,9 +68,13 @@ def frames(**columns):
             {"id": [7, 8], "y": ["x", "y"]},
             "no id of the DataFrame stands in the DataFrame: found '1' in one, and in the other '7'",
         ),
-        (frames(), {"id": [1, 2]}, "has no column of the truth"),
-        (frames(), {"y": ["x", "y"]}, "has no column of ids"),
-        (frames().drop(columns="id"), {"id": [1, 2], "y": ["x", "y"]}, "has no column of ids"),
+        (frames(), {"id": [1, 2]}, "has no column with the truth"),
+        (frames(), {"y": ["x", "y"]}, r"has no column of ids, .*: name it id, .*; its columns are "),
+        (
+            frames().drop(columns="id"),
+            {"id": [1, 2], "y": ["x", "y"]},
+            r"has no column of ids, .*: name it id, .*; its columns are ",
+        ),
         (frames(), {"id": [1, 2], "y": ["x", "y"], "truth": ["x", "y"]}, "y and truth could each be the truth"),
     ],
 )

@@ -91,7 +91,8 @@ def test_names_are_asked_for_when_they_are_needed(other, monkeypatch):
     ("name", "options", "said"),
     [
         ("their", {}, r"unknown input format 'their' \(did you mean theirs\?\).*quality-npz, ratings"),
-        ("theirs", {"time": "2"}, "takes the options times: found time"),
+        ("theirs", {"time": "2"}, "takes the options times: found time$"),
+        ("theirs", {"times": "2", "time": "2"}, "takes the options times: found time$"),
         ("broken", {}, "x cannot be read as broken: KeyError: 'no such thing'"),
         ("nothing", {}, "must return a pyarrow Table: found a dict"),
         ("constant", {}, "of other-package must be callable: found a int"),

@@ -258,3 +258,12 @@ def test_two_processes_on_an_empty_cache_do_not_break_each_other(panel, tmp_path
     assert [process.returncode for process in running] == [0, 0, 0]
     assert len(said) == 1
     assert any((tmp_path / "cache").rglob("*.nbc"))
+
+
+def test_what_is_kept_and_what_is_ignored_is_said(table):
+    frame = table.to_pandas().assign(site="a", film=1)
+    frame[""] = range(len(frame))  # as an index comes out of a csv
+    said = dict(read_panel(frame, keep=["site"]).describe())
+    assert said["kept"] == "site"
+    assert {"a column without a name", "film"} <= set(said["ignored"].split(", "))
+    assert "kept" not in dict(read_panel(frame, group="site").describe())

@@ -200,7 +200,7 @@ def test_evidence_of_a_row_does_not_depend_on_the_others(panel, rows, weighted):
 
 def test_what_is_refused():
     panel = make_panel(40, 2, 3, 1)
-    with pytest.raises(SabotageError, match=r"^stacking needs class scores of every agent: agent0, agent1 has no"):
+    with pytest.raises(SabotageError, match=r"^stacking needs class scores of every agent: agent0, agent1 have no"):
         stacking.fit(make_panel(40, 2, 3, 1, scores=False))
     negative = replace(panel, scores=panel.scores - 0.5)
     with pytest.raises(SabotageError, match=r"^weighted_stacking needs .* negative scores"):
