@@ -112,7 +112,7 @@ def lies():
         yield json.dumps({**true, "agents": agents}).encode()
 
 
-@pytest.mark.parametrize("text", lies())
+@pytest.mark.parametrize("text", list(lies()))
 def test_a_description_that_no_panel_wrote_is_not_believed(text):
     panel = make_panel(20)
     table = panel.to_table().replace_schema_metadata({"sabotage_panel": text})
