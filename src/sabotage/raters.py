@@ -11,7 +11,7 @@ N_RESAMPLES = 1000
 AT_ONCE = 1 << 22  # numbers in a table of resamples by examples
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RaterAgreement:
     """Agreement of the ratings of n_examples by n_raters people.
 
@@ -50,6 +50,24 @@ class RaterAgreement:
     def share_tied(self) -> float:
         """Share of the examples on which no one label has the most votes."""
         return self.n_tied / self.n_examples
+
+    def __repr__(self) -> str:
+        fleiss = f"null: {self.why_no_fleiss}" if self.fleiss_kappa is None else f"{self.fleiss_kappa:.3f}"
+        alpha = "null" if self.krippendorff_alpha is None else f"{self.krippendorff_alpha:.3f}"
+        if self.alpha_interval is None:
+            alpha += f" (no interval: {self.why_no_interval})"
+        else:
+            alpha += f" [{self.alpha_interval[0]:.3f}, {self.alpha_interval[1]:.3f}]"
+        return "\n".join(
+            [
+                f"Agreement of {self.n_raters:,} raters",
+                f"  ratings              {self.n_ratings:,} of {self.n_examples:,} examples, {self.fewest:,} to"
+                f" {self.most:,} of each, median {self.median:g}",
+                f"  Fleiss' kappa        {fleiss}",
+                f"  Krippendorff's alpha {alpha}, over {self.n_krippendorff:,} examples",
+                f"  ties                 {self.n_tied:,} examples ({100 * self.share_tied:.1f} %)",
+            ]
+        )
 
 
 def measure_raters(votes: np.ndarray, n_raters: int, seed: int = 0) -> RaterAgreement:

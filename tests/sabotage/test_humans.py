@@ -192,3 +192,13 @@ def test_one_id_alone_is_no_batch():
     ratings = pd.DataFrame({"task": ["a", "b"], "worker": [1, 1], "label": ["x", "y"]})
     with pytest.raises(SabotageError, match="a batch of examples must be"):
         HumanAgent("h", ratings).emit("ab")
+
+
+def test_agreement_reads_as_a_table():
+    rows = [(t, w, "ab"[(t * w) % 2]) for t in range(12) for w in range(3)]
+    ratings = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    lines = repr(HumanAgent("crowd", ratings).agreement()).splitlines()
+    assert lines[:2] == ["Agreement of 3 raters", "  ratings              36 of 12 examples, 3 to 3 of each, median 3"]
+    assert lines[2].startswith("  Fleiss' kappa        -0.")
+    assert lines[3].endswith("over 12 examples")
+    assert lines[4] == "  ties                 0 examples (0.0 %)"
