@@ -69,7 +69,8 @@ def read_files(paths: Sequence[str], name: str, options: Mapping[str, object] | 
     Returns
     -------
     pyarrow.Table
-        All rows; a column that one file has and another does not is null there.
+        All rows; a column that one file has and another does not is null there. Or what the reader's attribute
+        `combine` makes of paths and tables, where it has one.
 
     Raises
     ------
@@ -83,6 +84,8 @@ def read_files(paths: Sequence[str], name: str, options: Mapping[str, object] | 
     tables = [_call(reader, path, name, options) for path in paths]
     if len(tables) == 1:
         return tables[0]
+    if combine := getattr(reader, "combine", None):
+        return combine(paths, tables)
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sabotage import SabotageError, SabotageWarning, rating_tables, read_panel
+from sabotage.readers import read_files
 
 
 def frame(seed=0, **columns):
@@ -128,3 +129,36 @@ def test_what_would_be_taken_for_something_else_is_refused(tmp_path, text, optio
     path.write_text(text)
     with pytest.raises(SabotageError, match=said):
         rating_tables.read(str(path), **options)
+
+
+def test_a_file_a_crowd(tmp_path):
+    table = frame()
+    for name, own in (("voice", table[table.worker < 2]), ("face", table[table.worker >= 2].iloc[::-1])):
+        own.to_csv(tmp_path / f"{name}.csv", index=False)
+    paths = [str(tmp_path / "voice.csv"), str(tmp_path / "face.csv")]
+    both = table.assign(modality=np.where(table.worker < 2, "voice", "face"))
+    both.to_csv(tmp_path / "both.csv", index=False)
+    found = read_files(paths, "ratings").to_pandas().set_index("id").sort_index()
+    expected = rating_tables.read(str(tmp_path / "both.csv")).to_pandas().set_index("id").sort_index()
+    pd.testing.assert_frame_equal(found[expected.columns], expected, check_dtype=False)
+    panel = read_panel(paths, input_format="ratings")
+    assert panel.agents == ("voice", "face")
+
+
+def test_files_that_disagree(tmp_path):
+    for folder, gold in (("a", "x"), ("b", "y")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "r.csv").write_text("task,worker,label,gold\n1,a,x,x\n")
+        (tmp_path / f"{folder}.csv").write_text(f"task,worker,label,gold\n1,a,x,{gold}\n")
+    with pytest.raises(SabotageError, match=r"one truth: that of 1 is 'y' in b.csv and 'x' in a file before it"):
+        read_files([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")], "ratings")
+    with pytest.raises(SabotageError, match=r"both have r_label: a crowd has one file"):
+        read_files([str(tmp_path / "a" / "r.csv"), str(tmp_path / "b" / "r.csv")], "ratings")
+
+
+def test_a_truth_that_one_file_lacks_or_spells_in_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("task,worker,label,gold\n1,a,1,\n2,a,2,\n")
+    (tmp_path / "b.parquet").write_bytes(b"")
+    pd.DataFrame({"task": [1, 2], "worker": "w", "label": [1, 1], "gold": [2, 1]}).to_parquet(tmp_path / "b.parquet")
+    found = read_files([str(tmp_path / "a.csv"), str(tmp_path / "b.parquet")], "ratings")
+    assert [str(one) for one in found["y"].to_pylist()] == ["2", "1"]
