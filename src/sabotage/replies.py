@@ -20,7 +20,6 @@ from sabotage.vocabulary import Vocabulary
 from sabotage.wordings import Amount, rough
 
 OUTCOMES = ("clean", "mapped", "repaired", "refused", "unusable")
-USABLE = OUTCOMES[:3]
 LONGEST = 100_000  # characters; of a longer reply both ends are read, where answers stand
 MENDED_HOWS = {"synonym": "synonym", "similar": "similar spelling"}
 CLOSING = re.compile(
@@ -78,11 +77,6 @@ class Reply:
     n_twice: int = 0
     n_foreign: int = 0
     n_unread: int = 0
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether there is a label."""
-        return self.label is not None
 
     @property
     def plain(self) -> list[float]:

@@ -15,7 +15,7 @@ from reply_corpus import CORPUS
 from reply_corpus import LABELS as MANY
 
 from sabotage import Collected, SabotageError, SabotageWarning, collect, read_panel
-from sabotage.replies import OUTCOMES, USABLE
+from sabotage.replies import OUTCOMES
 
 LABELS = {"anger": ["angry", "A"], "joy": ["happy", "B"], "sad": ["sadness", "I"]}
 
@@ -89,7 +89,7 @@ def test_outcomes_sum_to_the_replies_and_examples_are_the_first_ten(tmp_path):
         expected = [f"i{k}" for k, (_, own, *_) in enumerate(CORPUS) if own == outcome][:10]
         assert [example.id for example in report.examples[outcome]] == expected
         assert all(len(example.text) <= 200 for example in report.examples[outcome])
-    assert report.n_usable == sum(report.outcomes[outcome] for outcome in USABLE)
+    assert report.n_usable == sum(report.outcomes[outcome] for outcome in OUTCOMES[:3])
     assert column(found, "voice_label") == [label for _, _, label, _ in CORPUS]
     assert ("happines", "happy", 2) in report.mapped
     assert json.loads(found.to_json())["agents"]["voice"]["n_replies"] == len(texts)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reply_corpus import CORPUS, LABELS, TASKS
 
-from sabotage.replies import OUTCOMES, USABLE, read_reply
+from sabotage.replies import OUTCOMES, read_reply
 from sabotage.vocabulary import make_vocabulary
 from sabotage.wordings import assessment_of, confidence_of
 
@@ -32,7 +32,7 @@ def check(reply):
     """What holds of every reply."""
     assert reply.outcome in OUTCOMES
     assert reply.reason
-    assert (reply.label is not None) == (reply.outcome in USABLE) == bool(reply.candidates)
+    assert (reply.label is not None) == (reply.outcome in OUTCOMES[:3]) == bool(reply.candidates)
     labels = [one.match.label for one in reply.candidates]
     assert len(set(labels)) == len(labels)
     assert reply.label is None or reply.label in labels
