@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from sabotage.areas import ALIKE, area, paired_areas, subset
 from sabotage.assessors import ASSESSORS, Given, check_given, find_logits, require
@@ -65,7 +66,7 @@ class Assessment:
     method : str
     panel : Panel
         The panel with the estimates as its reliability, in [0, 1], NaN where an agent is silent or could not be
-        estimated.
+        estimated. Crosswise it keeps `fold` as a column, so that `fold_column` can hold estimates in their fold.
     table : tuple of Assessed, length M
     fold : ndarray of shape (n,), int64, or None
         The fold that each row was estimated without; None where calibration rows were given.
@@ -236,6 +237,13 @@ def assess(
         for note, count in Counter(heard).items():
             notes.add(f"{note} ({count} of {n_folds} folds)")
     assessed = panel.with_weights(reliability)
+    if fold is not None:
+        name = "assessed_fold" if "fold" in panel.columns else "fold"
+        assessed = replace(assessed, columns={**panel.columns, name: pa.array(fold)})
+        notes.add(
+            f"estimates of different folds come from different fits: column {name} says which, and --fold-column {name}"
+            f" keeps them apart in a permutation test"
+        )
     return Assessment(method, assessed, _judge(assessed, n_fit, fold, notes), fold, tuple(notes))
 
 

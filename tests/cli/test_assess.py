@@ -29,6 +29,12 @@ def test_crosswise_by_group(run):
     found = assess(read_panel("plain.parquet", group="film"), cross_fit=4)
     back = read_panel("assessed.parquet", group="film")
     assert np.array_equal(back.reliability, found.panel.reliability, equal_nan=True)
+    assert back.column("fold").to_pylist() == found.fold.tolist()
+    kept = run(
+        "permute", "assessed.parquet", "--group", "film", "--fold-column", "fold", "--permutations", 20, "--json"
+    )
+    blocks = [int(line.split(":")[1].strip(" ,")) for line in kept.stdout.splitlines() if '"n_blocks"' in line]
+    assert blocks[0] >= 4
     for own in found.table:
         assert f"{own.auroc.value:.3f}" in done.stdout
         assert f"{own.difference.value:+.3f}" in done.stdout
