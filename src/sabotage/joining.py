@@ -18,8 +18,8 @@ from sabotage.unifying import spelled
 
 def with_truth(
     source: Source, table: Source, notes: Notes, *, id: str | None = None, truth: str | None = None
-) -> tuple[Source, str]:
-    """Return the source with the columns of a second table, and the name of the truth among them.
+) -> tuple[Source, str, str]:
+    """Return the source with the columns of a second table, and the names of id and truth in it.
 
     Parameters
     ----------
@@ -28,7 +28,8 @@ def with_truth(
     table : Source
         One row an id, with the truth and perhaps groups and splits. What is used of it is kept in memory.
     id, truth : str, optional
-        Columns; found by name where None. `id` is that of both tables, or each has one of the usual names.
+        Columns; found by name where None. `id` may be that of both tables, or of one where the other has one of the
+        usual names.
 
     Raises
     ------
@@ -36,15 +37,20 @@ def with_truth(
         Where either has no ids, the second has no truth or one id twice, or, while it is read, no id of the first
         stands in the second.
     """
-    own = single(source.columns, source.name, id, ID_NAMES, "id", "--id")
-    other = single(table.columns, table.name, id if id in table.columns else None, ID_NAMES, "id", "--id")
+    given = [id if id in one.columns else None for one in (source, table)]
+    if given == [None, None] and id is not None:
+        given[0] = id  # in neither: an error that says what is there
+    own, other = (
+        single(one.columns, one.name, name, ID_NAMES, "id", "--id")
+        for one, name in zip((source, table), given, strict=True)
+    )
     answer = single(table.columns, table.name, truth, TRUTH_NAMES, "truth", "--truth")
     for one, found in ((source, own), (table, other)):
         if found is None:
             names = [*([] if id is None else [id]), *(name for name in ID_NAMES if name != id)]
             raise SabotageError(
                 f"{one.name} has no column of ids, by which truth is found in another table: name it {listed(names)}"
-                f" (or alike in both, and give --id); its columns are {listed(one.columns)}"
+                f" or give --id COLUMN; its columns are {listed(one.columns)}"
             )
     if answer is None:
         raise SabotageError(
@@ -110,7 +116,7 @@ def with_truth(
     schema = source.schema
     for column, name in added.items():
         schema = schema.append(pa.field(column, table.schema.field(name).type))
-    return replace(source, schema=schema, batches=batches, paths=(*source.paths, *table.paths)), unused[0]
+    return replace(source, schema=schema, batches=batches, paths=(*source.paths, *table.paths)), own_key, unused[0]
 
 
 def _read(

@@ -105,7 +105,7 @@ def read_panel(
     written = Written()
     if truth_table is not None:
         table = open_source(truth_table)
-        source, truth = with_truth(source, table, notes, id=id, truth=truth)
+        source, id, truth = with_truth(source, table, notes, id=id, truth=truth)
     elif id is None and truth is None and fused_label is None:
         written = read_description(source.description, source.columns)
     if written.is_broken or source.has_broken_order:

@@ -159,3 +159,14 @@ def test_an_id_in_two_parts_of_the_truth_is_named_by_part(tmp_path):
     (tmp_path / "b.csv").write_text("id,y\n3,x\n1,y\n")
     with pytest.raises(SabotageError, match=r"'1' stands in row 0 of a.csv, row 1 of b.csv: an id has one truth"):
         read_panel(frames(), truth_table=tmp_path)
+
+
+@pytest.mark.parametrize(("own", "other"), [("id", "clip"), ("clip", "utterance_id"), ("clip", "clip")])
+def test_an_id_that_is_named_stands_in_one_table_or_in_both(own, other):
+    table = frames().rename(columns={"id": own})
+    truth = pd.DataFrame({other: [2, 1], "y": ["y", "x"]})
+    read = read_panel(table, truth_table=truth, id="clip")
+    assert read.ids.to_pylist() == [1, 2]
+    assert read.truth.tolist() == [0, 1]
+    with pytest.raises(SabotageError, match="has no column 'film', given by --id"):
+        read_panel(table, truth_table=truth, id="film")

@@ -65,7 +65,11 @@ def test_a_dictionary_with_a_null_in_it():
     assert values.to_pylist() == ["a", "b"]
 
 
-@pytest.mark.parametrize("kind", [pa.binary_view(), pa.string_view(), pa.decimal32(4, 1), pa.decimal64(9, 1)])
+YOUNG = [pa.binary_view(), pa.string_view()]
+YOUNG += [getattr(pa, name)(4, 1) for name in ("decimal32", "decimal64") if hasattr(pa, name)]  # pyarrow 18 and 19
+
+
+@pytest.mark.parametrize("kind", YOUNG)
 def test_young_types_are_ids_too(kind):
     ids = pa.array([1, 2], pa.decimal128(4, 1)).cast(kind) if pa.types.is_decimal(kind) else pa.array(["a", "b"], kind)
     read = read_panel({"id": ids, "agent": ["f", "f"], "label": ["x", "y"], "y": ["x", "y"], "confidence": [0.5, 0.5]})
