@@ -267,3 +267,12 @@ def read_csv(text: str) -> pd.DataFrame:
         except ValueError:
             frame[name] = [value or None for value in frame[name]]
     return frame
+
+
+# Four observers, twelve units, 0 for none: nominal alpha .743 (Krippendorff 2011, computing alpha-reliability, section C).
+KRIPPENDORFF = [
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
+    [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
+]

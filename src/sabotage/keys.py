@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sabotage.coding import first_rows
 from sabotage.conditions import joined
 from sabotage.errors import SabotageError
 from sabotage.labels import Label
 from sabotage.panel import Origin
 from sabotage.streaming import Examples
+from sabotage.unifying import without_nan
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def require_one_truth(
     """
     if keys.number is None:
         return
-    first = np.empty(keys.number.max() + 1, np.int64)
-    first[keys.number[::-1]] = np.arange(len(truth) - 1, -1, -1)
+    first = first_rows(keys.number)
     odd = np.flatnonzero(truth != truth[first[keys.number]])
     if len(odd):
         at = int(odd[0])
@@ -225,8 +226,7 @@ def _alike(own: pa.Array, other: pa.Array, format: str) -> tuple[pa.Array, pa.Ar
 
 def _without_blanks(values: pa.Array, format: str) -> pa.Array:
     """Make NaN null, and a csv's empty text."""
-    if pa.types.is_floating(values.type):
-        return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    values = without_nan(values)
     if format == "csv" and pa.types.is_string(values.type):
         return pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
     return values

@@ -11,7 +11,7 @@ from sabotage.candidates import Candidates, Lists
 from sabotage.coding import coded_column, first_rows, numbered
 from sabotage.conditions import Rows
 from sabotage.errors import SabotageError, unknown
-from sabotage.labels import NULL_TEXTS, Label, LabelBook, look_alikes
+from sabotage.labels import Label, look_alikes
 from sabotage.long_tables import AGENT, LongColumns
 from sabotage.notes import Notes
 from sabotage.settling import check_classes, resolve
@@ -34,10 +34,7 @@ class LongReader:
     ) -> None:
         self.columns, self.rows, self.runs, self.kept = columns, rows, runs, kept
         self.confidence_limit = 100.0 if percent else 1.0
-        named = {str(label) for label in classes or ()}
-        self.book = LabelBook(NULL_TEXTS - named if rows.source.format == "csv" else frozenset())
-        self.values = Values(rows.source, self.book)
-        self.categories: list[object] | None = None
+        self.values = Values(rows.source, {str(label) for label in classes or ()})
         self.agents: tuple[str, ...] = ()  # in order of appearance
 
     def read(self) -> Examples:
@@ -104,9 +101,9 @@ class LongReader:
             Where an agent gives one label twice, or several and nothing to order them by, or where rows of one
             example differ in its truth, its recorded decision or an agent's self-assessment.
         """
-        source, columns, found = self.rows.source, self.columns, self._found
-        classes, lookup = resolve(self.book, source.class_order or self.categories, order)
-        check_classes(classes, self.book, source, notes)
+        source, columns, values, found = self.rows.source, self.columns, self.values, self._found
+        classes, lookup = resolve(values.book, source.class_order or values.categories, order)
+        check_classes(classes, values.book, source, notes)
         truth = self._one(found.truth, lookup, columns.truth, classes, n)
         fused = None if found.fused is None else self._one(found.fused, lookup, columns.fused_label, classes, n)
         agents = tuple(name for name in self.agents if chosen is None or name in chosen)
@@ -161,12 +158,9 @@ class LongReader:
         _, batches = self.rows.read(list(dict.fromkeys([*texts, *numbers, *coded])), texts, numbers)
         with contextlib.closing(batches):
             for batch, place in batches:
-                kind = batch[columns.truth].type
-                if self.categories is None and pa.types.is_dictionary(kind) and kind.ordered:
-                    self.categories = batch[columns.truth].dictionary.to_pylist()
                 own = {"place": place.astype(np.int32) if place[-1:].max(initial=0) < 2**31 else place}
                 own["label"] = self.values.codes(batch, columns.label, place)
-                own["truth"] = self.values.codes(batch, columns.truth, place)
+                own["truth"] = self.values.truth(batch, columns.truth, place)
                 if columns.fused_label is not None:
                     own["fused"] = self.values.codes(batch, columns.fused_label, place)
                 if columns.confidence is not None:

@@ -1,6 +1,6 @@
 """Tables into panels: open, recognise the columns, read in one pass, check what only the whole shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,7 @@ from sabotage.joining import with_truth
 from sabotage.keys import Keys, Structure, find_keys, require_one_truth
 from sabotage.labels import Label
 from sabotage.long_reading import LongReader
-from sabotage.long_tables import AGENT, recognise_long
+from sabotage.long_tables import AGENT, LongColumns, recognise_long
 from sabotage.metadata import Written, read_description
 from sabotage.notes import Notes
 from sabotage.panel import Origin, Panel
@@ -173,18 +173,26 @@ class _Wanted:
         watched = list(dict.fromkeys([*([id] if id is not None else []), *self.structure.columns]))
         return Rows(self.source, self.conditions, self.origin.split, watched)
 
-    def counted(self, rows: Rows, notes: Notes) -> Origin:
-        """Return the origin with what fell out, and say it."""
+    def counted(
+        self, rows: Rows, columns: Columns | LongColumns, others: Iterable[str], notes: Notes, is_long: bool = False
+    ) -> Origin:
+        """Return the origin with its columns and what fell out, which is said; `others` are agents not asked for."""
         tally, split = rows.tally, self.origin.split
         if tally.other_split:
-            others = f"split {split.removeprefix(OTHER)}" if split is not None and split.startswith(OTHER) else None
-            others = others or f"another split than {split}"
-            notes.add(f"{tally.other_split:,} rows of {others} are not analysed")
+            is_rest = split is not None and split.startswith(OTHER)
+            whose = f"split {str(split).removeprefix(OTHER)}" if is_rest else f"another split than {split}"
+            notes.add(f"{tally.other_split:,} rows of {whose} are not analysed")
         if tally.no_truth:
-            what = "examples" if self.origin.is_long else "rows"
+            what = "examples" if is_long else "rows"
             notes.warn(f"{tally.no_truth:,} {what} without truth are dropped")
         return replace(
             self.origin,
+            is_long=is_long,
+            id_column=columns.id,
+            truth_column=columns.truth,
+            fused_column=columns.fused_label,
+            other_agents=tuple(others),
+            ignored_columns=columns.ignored,
             n_rows=tally.rows,
             n_dropped=tally.no_truth,
             n_filtered=tally.filtered,
@@ -202,14 +210,7 @@ def _read_wide(wanted: _Wanted, columns: Columns, notes: Notes) -> Panel:
     rows = wanted.rows(columns.id)
     reader = Reader(columns, rows, wanted.kept, wanted.is_percent, wanted.classes)
     examples, said = reader.read()
-    origin = replace(
-        wanted.counted(rows, notes),
-        id_column=columns.id,
-        truth_column=columns.truth,
-        fused_column=columns.fused_label,
-        other_agents=tuple(agent.name for agent in columns.others),
-        ignored_columns=columns.ignored,
-    )
+    origin = wanted.counted(rows, columns, (agent.name for agent in columns.others), notes)
     with ThreadPoolExecutor(1) as pool:  # hashing a million ids takes as long as all that is left to do
         keys = pool.submit(find_keys, examples, wanted.structure, origin, source.columns)
         classes, said = settle(reader, said, wanted.classes, notes)
@@ -238,16 +239,8 @@ def _read_long(wanted: _Wanted, named: dict[str, str | None], agents: Sequence[s
         if silent:
             weights = "confidence"
             _say_confidence(silent, [name for name in names if name not in silent], notes)
-    origin = replace(
-        wanted.origin,
-        is_long=True,
-        id_column=columns.id,
-        truth_column=columns.truth,
-        fused_column=columns.fused_label,
-        other_agents=tuple(name for name in reader.agents if name not in names),
-        ignored_columns=columns.ignored,
-    )
-    origin = replace(wanted, origin=origin).counted(rows, notes)
+    others = (name for name in reader.agents if name not in names)
+    origin = wanted.counted(rows, columns, others, notes, is_long=True)
     panel = _checked(speakers, classes, said, weights, origin, notes)
     keys = find_keys(examples, structure, origin, source.columns)
     return _keyed(panel, examples, keys, structure, notes)

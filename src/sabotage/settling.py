@@ -23,9 +23,9 @@ def settle(
     SabotageError
         Where there is one class, or `order` leaves one out.
     """
-    source, columns = reader.rows.source, reader.columns
-    classes, lookup = resolve(reader.book, source.class_order or reader.categories, order)
-    check_classes(classes, reader.book, source, notes)
+    source, columns, values = reader.rows.source, reader.columns, reader.values
+    classes, lookup = resolve(values.book, source.class_order or values.categories, order)
+    check_classes(classes, values.book, source, notes)
     named = lookup[: reader.n_named]
     scores = _in_class_order(said.scores, named, len(classes))
     fused_scores = _in_class_order(said.fused_scores, named, len(classes))

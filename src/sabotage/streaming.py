@@ -12,7 +12,7 @@ from sabotage.agents import RecordedAgent
 from sabotage.columns import Columns
 from sabotage.conditions import Rows, joined
 from sabotage.errors import SabotageError, listed
-from sabotage.labels import NULL_TEXTS, LabelBook
+from sabotage.labels import LabelBook
 from sabotage.tables import Source
 from sabotage.values import Values
 
@@ -66,9 +66,7 @@ class Reader:
         self.confidence_limit = 100.0 if percent else 1.0
         everyone = (*columns.agents, *columns.others)
         named = {text for agent in everyone for text in agent.scores} | {str(label) for label in classes or ()}
-        self.book = LabelBook(NULL_TEXTS - named if rows.source.format == "csv" else frozenset())
-        self.values = Values(rows.source, self.book)
-        self.categories: list[object] | None = None  # of a truth whose type has an order of its own
+        self.values = Values(rows.source, named)
         # Classes that the score columns name come first and sorted, so that the array is in class order as a rule.
         self.position: dict[str, int] = {}
         self.n_named = self._name_score_classes()
@@ -145,10 +143,7 @@ class Reader:
         """Yield the examples of each batch, their row numbers in the table, and the codes of their truth."""
         with contextlib.closing(batches):
             for batch, rows in batches:
-                kind = batch[self.columns.truth].type
-                if self.categories is None and pa.types.is_dictionary(kind) and kind.ordered:
-                    self.categories = batch[self.columns.truth].dictionary.to_pylist()
-                truth = self.values.codes(batch, self.columns.truth, rows)
+                truth = self.values.truth(batch, self.columns.truth, rows)
                 known = truth >= 0
                 if not known.all():
                     self.rows.tally.no_truth += int(np.count_nonzero(~known))
@@ -172,7 +167,7 @@ class Reader:
         self.position = {text: int(lookup[code]) for text, code in codes.items()}
         for c in range(len(classes)):
             text = next(text for text, position in self.position.items() if position == c)
-            self.book.add(text, lambda text=text: names[text])  # type: ignore[misc]
+            self.values.book.add(text, lambda text=text: names[text])  # type: ignore[misc]
         for agent in everyone:
             if len({self.position[text] for text in agent.scores}) < len(agent.scores):
                 raise SabotageError(f"two score columns of {agent.name} name one class: {listed(agent.scores, 20)}")

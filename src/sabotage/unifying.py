@@ -31,7 +31,7 @@ def alike(arrays: Sequence[pa.Array], column: str) -> list[pa.Array]:
             (pa.int64(), pa.uint64(), pa.float64()) if any(map(pa.types.is_integer, kinds)) else (pa.float64(),)
         ):
             try:
-                return [_without_nan(array).cast(number) for array in arrays]
+                return [without_nan(array).cast(number) for array in arrays]
             except pa.ArrowInvalid:  # a fraction, or more than the type holds
                 continue
     try:
@@ -52,7 +52,7 @@ def spelled(array: pa.Array) -> pa.Array:
         array = array.dictionary_decode()
     if not pa.types.is_floating(array.type):
         return pc.cast(array, pa.large_string())
-    array = _without_nan(pc.cast(array, pa.float64()))
+    array = without_nan(pc.cast(array, pa.float64()))
     whole = pc.and_(pc.equal(pc.floor(array), array), pc.less_equal(pc.abs(array), EXACT))
     digits = pc.cast(pc.cast(pc.if_else(whole, array, pa.scalar(None, pa.float64())), pa.int64()), pa.large_string())
     return pc.coalesce(digits, pc.cast(array, pa.large_string()))
@@ -60,7 +60,7 @@ def spelled(array: pa.Array) -> pa.Array:
 
 def without_null_values(array: pa.DictionaryArray) -> pa.DictionaryArray:
     """Return the array with a dictionary that holds no null and no NaN: what says so is null itself."""
-    values = _without_nan(array.dictionary)
+    values = without_nan(array.dictionary)
     if not values.null_count:
         return array
     known = pc.is_valid(values)
@@ -69,7 +69,7 @@ def without_null_values(array: pa.DictionaryArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(moved, values.drop_null())
 
 
-def _without_nan(array: pa.Array) -> pa.Array:
+def without_nan(array: pa.Array) -> pa.Array:
     """Make NaN null."""
     if not pa.types.is_floating(array.type):
         return array

@@ -5,15 +5,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sabotage.errors import SabotageError
-from sabotage.labels import LabelBook
+from sabotage.labels import NULL_TEXTS, LabelBook
 from sabotage.tables import Source
 
 
 class Values:
-    """Turns columns of a source into arrays; its labels go into `book`."""
+    """Turns columns of a source into arrays; its labels go into `book`.
 
-    def __init__(self, source: Source, book: LabelBook) -> None:
-        self.source, self.book = source, book
+    `named` are the labels that are named elsewhere: they are no nulls, whatever a csv writes for nothing.
+    """
+
+    def __init__(self, source: Source, named: set[str]) -> None:
+        self.source = source
+        self.book = LabelBook(NULL_TEXTS - named if source.format == "csv" else frozenset())
+        self.categories: list[object] | None = None  # of a truth whose type has an order of its own
+
+    def truth(self, batch: pa.RecordBatch, column: str, rows: np.ndarray) -> np.ndarray:
+        """Return the truth as `codes` does, and remember the order of its categories."""
+        kind = batch[column].type
+        if self.categories is None and pa.types.is_dictionary(kind) and kind.ordered:
+            self.categories = batch[column].dictionary.to_pylist()
+        return self.codes(batch, column, rows)
 
     def codes(self, batch: pa.RecordBatch, column: str, rows: np.ndarray) -> np.ndarray:
         """Return a column of labels as codes of the book, int32, -1 for null; `rows` is where they stand."""

@@ -4,7 +4,7 @@ import naive_measures
 import numpy as np
 import pyarrow as pa
 import pytest
-from builders import make_panel
+from builders import KRIPPENDORFF, make_panel
 from deslib.util import diversity
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
@@ -48,14 +48,7 @@ def test_fleiss_kappa_is_statsmodels():
 
 
 def test_krippendorffs_own_example():
-    # Four observers, twelve units, nominal alpha .743 (Krippendorff 2011, computing alpha-reliability, section C).
-    rows = [
-        [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
-        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
-        [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
-        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
-    ]
-    found = measure_agreement(panel_of(np.array(rows).T - 1))
+    found = measure_agreement(panel_of(np.array(KRIPPENDORFF).T - 1))
     assert found.krippendorff_alpha == pytest.approx(0.743, abs=5e-4)
     assert found.n_krippendorff == 11
 

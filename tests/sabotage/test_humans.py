@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from builders import KRIPPENDORFF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -124,14 +125,7 @@ def test_fleiss_kappa_is_statsmodels():
 
 
 def test_krippendorffs_own_example():
-    # Four observers, twelve units, nominal alpha .743 (Krippendorff 2011, computing alpha-reliability, section C).
-    rows = [
-        [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
-        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
-        [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
-        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
-    ]
-    table = long_table([(u, f"o{o}", row[u]) for o, row in enumerate(rows) for u in range(12) if row[u]])
+    table = long_table([(u, f"o{o}", row[u]) for o, row in enumerate(KRIPPENDORFF) for u in range(12) if row[u]])
     found = HumanAgent("crowd", table).agreement()
     assert found.krippendorff_alpha == pytest.approx(0.743, abs=5e-4)
     assert (found.n_raters, found.n_examples, found.n_ratings, found.n_krippendorff) == (4, 12, 41, 11)
