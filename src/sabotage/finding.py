@@ -1,15 +1,12 @@
 """The finding: three sentences, made by rules from the numbers, that never claim more than the numbers do."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from sabotage.decisions import DecisionScores, SabotageTotals
 from sabotage.panel import Panel
 from sabotage.profiles import Bounds, Profile
 from sabotage.results import Permutation
 from sabotage.saying import percent, points, series, what_was_found
-
-if TYPE_CHECKING:
-    from sabotage.audit import DecisionScores, SabotageTotals
 
 NAMED = 4  # agents that are named one by one
 
@@ -17,10 +14,10 @@ NAMED = 4  # agents that are named one by one
 def find(
     panel: Panel,
     rule: str,
-    decision: "DecisionScores",
+    decision: DecisionScores,
     bounds: Bounds,
     profiles: Sequence[Profile],
-    totals: "SabotageTotals",
+    totals: SabotageTotals,
     permutation: Permutation | None,
 ) -> tuple[str, ...]:
     """Return who sabotages, how the decision stands to its bounds, and what shuffling reliability changed."""
@@ -35,7 +32,7 @@ def _decisions(n: int) -> str:
     return f"{n:,} wrong decision{'' if n == 1 else 's'}"
 
 
-def _sabotage(panel: Panel, profiles: Sequence[Profile], totals: "SabotageTotals") -> str:
+def _sabotage(panel: Panel, profiles: Sequence[Profile], totals: SabotageTotals) -> str:
     if totals.n_wrong == 0:
         return f"None of the {panel.n_examples:,} decisions is wrong, so nobody sabotages."
     saboteurs = sorted((p for p in profiles if p.roles["saboteur"]), key=lambda p: -p.roles["saboteur"])
@@ -73,7 +70,7 @@ def _verb(panel: Panel, saboteurs: Sequence[Profile]) -> str:
     return verbs[kinds.pop()] if len(kinds) == 1 else "holds"
 
 
-def _standing(panel: Panel, rule: str, decision: "DecisionScores", bounds: Bounds) -> str:
+def _standing(panel: Panel, rule: str, decision: DecisionScores, bounds: Bounds) -> str:
     who = f"{rule} of {series(panel.agents) if panel.n_agents <= 4 else f'{panel.n_agents} agents'}"
     subject = f"The replayed {who}" if decision.source == "replayed" else "The recorded decision"
     best, difference = bounds.best_agent, bounds.decision_accuracy_there - bounds.best_agent_accuracy
