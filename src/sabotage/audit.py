@@ -12,6 +12,7 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
+from sabotage.breakdowns import Breakdowns
 from sabotage.controls import Controls, DoseResponse
 from sabotage.decisions import DecisionScores, SabotageTotals, count_sabotage, score_decision
 from sabotage.diagnosis import Context, examine
@@ -25,6 +26,7 @@ from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
+from sabotage.profiling import profile_in_full
 from sabotage.remarks import (
     note_ablations,
     note_agreement,
@@ -51,9 +53,9 @@ class Audit:
     """What `analyze` found.
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
-    `bounds`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`, `permutation`, `controls`,
-    `headroom` and `dose_response` are small frozen objects; `finding` is three sentences; `notes` are warnings and the
-    reason of every null.
+    `bounds`, `breakdowns`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`,
+    `permutation`, `controls`, `headroom` and `dose_response` are frozen objects; `by_class` and `by_group` are the
+    breakdowns as DataFrames; `finding` is three sentences; `notes` are warnings and the reason of every null.
     """
 
     panel: Panel
@@ -62,6 +64,7 @@ class Audit:
     decision: DecisionScores
     bounds: Bounds
     agents: tuple[Profile, ...]
+    breakdowns: Breakdowns
     role_table: Roles
     totals: SabotageTotals
     routing: Routing
@@ -78,8 +81,18 @@ class Audit:
 
     @property
     def profiles(self) -> "pd.DataFrame":
-        """Reliability profiles, one row an agent."""
+        """Reliability profiles, one row an agent; `<field>_low` and `<field>_high` are 95 % intervals."""
         return profiles_frame(self.agents)
+
+    @property
+    def by_class(self) -> "pd.DataFrame":
+        """Profiles in each class of the truth, one row a class and agent, with intervals."""
+        return self.breakdowns.by_class.to_frame()
+
+    @property
+    def by_group(self) -> "pd.DataFrame | None":
+        """The same in each value of the group column, the largest first; None where none is named."""
+        return None if self.breakdowns.by_group is None else self.breakdowns.by_group.to_frame()
 
     @cached_property
     def roles(self) -> "pd.DataFrame":
@@ -134,6 +147,7 @@ class Audit:
                 "routing": asdict(self.routing),
             },
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
+            "profiles": self.breakdowns.to_dict(),
         }
 
     @cached_property
@@ -253,6 +267,7 @@ engine, progress
             f" pivotal flags are null and not counted"
         )
     profiles = profile_agents(panel, roles, ks, notes)
+    profiles, scores, breakdowns = profile_in_full(panel, roles, ready, profiles, scores, notes)
     bounds = measure_bounds(panel, decided)
     totals = count_sabotage(panel, roles)
     routing, alignment = measure_routing(panel), measure_alignment(panel, notes)
@@ -334,6 +349,7 @@ engine, progress
         decision=scores,
         bounds=bounds,
         agents=profiles,
+        breakdowns=breakdowns,
         role_table=roles,
         totals=totals,
         routing=routing,
