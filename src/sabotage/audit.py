@@ -42,6 +42,8 @@ from sabotage.verdicts import DELTA
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sabotage.methods import Methods
+
 SCHEMA = 1
 TOP_K = (1, 2, 3)
 
@@ -150,6 +152,12 @@ class Audit:
         from sabotage.reports.page import report_page
 
         return report_page(self)
+
+    def methods(self) -> "Methods":
+        """Describe how this was made, for the methods section of a paper; its sources come along."""
+        from sabotage.methods import describe_methods
+
+        return describe_methods(self)
 
     def _repr_html_(self) -> str:
         from sabotage.reports.page import audit_card

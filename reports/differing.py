@@ -1,0 +1,159 @@
+"""A difference of two audits for people: text of 80 columns, and one table of everything for other programs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sabotage.reports.tables import Cell, Table, brief, span, to_csv, to_latex, to_markdown
+
+from sabotage.differing import GROUPS, Change, Difference
+from sabotage.errors import unknown
+from sabotage.saying import series
+
+NONE = "-"
+MOST = 12  # numbers of a group that text shows
+FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
+COLUMNS = (
+    "part", "agent", "what", "first", "first_low", "first_high", "second", "second_low", "second_high", "difference",
+    "intervals",
+)  # fmt: skip
+
+
+def render(difference: Difference, format: str) -> str:
+    """Return a difference as "csv" (all numbers, each end of an interval apart), "latex" or "markdown".
+
+    Raises SabotageError for another format.
+    """
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    return FORMATS[format](full_table(difference) if format == "csv" else paper_table(difference))
+
+
+def full_table(difference: Difference) -> Table:
+    """Return one row for everything that differs, values at full precision."""
+    rows: list[tuple[Any, ...]] = []
+    for setting in difference.settings:
+        values = [_plain(value) for value in (setting.first, setting.second)]
+        rows.append(("settings", None, setting.name, values[0], None, None, values[1], None, None, None, None))
+    for part, (first, second) in (("agents", difference.agents), ("classes", difference.classes)):
+        rows += [(part, name, "in the first only", *[None] * 8) for name in first]
+        rows += [(part, name, "in the second only", *[None] * 8) for name in second]
+    for change in difference.changes:
+        own, other = change.first_interval or (None, None), change.second_interval or (None, None)
+        values = (change.first, *own, change.second, *other)
+        rows.append(
+            (change.group, change.agent, change.name, *values, change.difference, change.about_intervals or None)
+        )
+    rows += [("missing", None, key, f"in {where}", *[None] * 7) for key, where in difference.missing]
+    rows += [("elsewhere", None, key, "differs", *[None] * 7) for key in difference.elsewhere]
+    return Table(COLUMNS, tuple(tuple(Cell(NONE if x is None else str(x), x) for x in row) for row in rows))
+
+
+def paper_table(difference: Difference) -> Table:
+    """Return every number that differs with its intervals, rounded as finely as they tell."""
+    rows = []
+    for change in difference.changes:
+        what = _what(change) if change.agent is None else f"{change.agent}: {_what(change)}"
+        cells = (_cell(change.first, change.first_interval), _cell(change.second, change.second_interval))
+        rows.append(
+            (Cell(what, what), *cells, _difference(change), Cell(change.about_intervals, change.about_intervals))
+        )
+    notes = ["Intervals are 95 %; whether they overlap is no test of the difference."] if rows else []
+    settings = [f"{one.name}: {_shown(one.first)}, then {_shown(one.second)}" for one in difference.settings]
+    notes += [f"Settings and input that differ: {'; '.join(settings)}."] if settings else []
+    return Table(
+        ("number", "first", "second", "difference", "intervals"), tuple(rows), difference.summary, tuple(notes)
+    )
+
+
+def print_difference(difference: Difference) -> None:
+    """Print what changed: settings and input, what is in one only, and the numbers, the most telling first."""
+    from sabotage.reports.terminal import console, name_table, safe
+
+    out = console()
+    out.print(safe(difference.summary))
+    if difference.settings:
+        out.print("\n[bold]settings and input[/bold]")
+    for setting in difference.settings:
+        out.print(f"{safe(setting.name)}: {safe(_shown(setting.first))} -> {safe(_shown(setting.second))}")
+    for what, (first, second) in (("agents", difference.agents), ("classes", difference.classes)):
+        for names, where in ((first, "first"), (second, "second")):
+            if names:
+                out.print(f"{what} in the {where} only: {safe(series(names))}")
+    for group in GROUPS[1:]:
+        changes = difference.of(group)
+        if not changes:
+            continue
+        rows = [(_named(change), *_cells(change)) for change in changes[:MOST]]
+        out.print()
+        out.print(name_table(("first", "second", "difference", "intervals"), rows, group, wraps=True))
+        if len(changes) > MOST:
+            out.print(f"and {len(changes) - MOST} more, which --json and --format csv show")
+    for text in _about_the_rest(difference):
+        out.print(safe(f"\n{text}"))
+
+
+def _about_the_rest(difference: Difference) -> list[str]:
+    texts = []
+    for where in ("the first only", "the second only"):
+        keys = [key for key, place in difference.missing if place == where]
+        if keys:
+            texts.append(f"in {where}, as audits of another version may be: {series(keys)}")
+    if difference.elsewhere:
+        texts.append(f"differs too, and is not taken apart here: {series(difference.elsewhere)}")
+    return texts
+
+
+def _what(change: Change) -> str:
+    return change.name.replace("_", " ").replace(".", " ")
+
+
+def _named(change: Change) -> str:
+    return _what(change) if change.agent is None else f"{change.agent} {_what(change)}"
+
+
+def _cells(change: Change) -> Sequence[str]:
+    values = [_brief(change.first), _brief(change.second)]
+    ahead = change.difference
+    if ahead is None:
+        shown = NONE
+    else:
+        shown = f"{ahead:+,}" if isinstance(ahead, int) else brief(ahead, None, "+")
+    words = {None: NONE, True: "overlap", False: "do not overlap"}
+    return (*values, shown, words[change.overlap])
+
+
+def _brief(value: float | str | None) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else brief(value, None)
+
+
+def _cell(value: float | str | None, interval: tuple[float, float] | None) -> Cell:
+    if value is None or isinstance(value, str):
+        return Cell(NONE if value is None else value, value)
+    return Cell(f"{value:,}" if isinstance(value, int) else span(value, interval), value)
+
+
+def _difference(change: Change) -> Cell:
+    ahead = change.difference
+    if ahead is None:
+        return Cell(NONE, None)
+    if isinstance(ahead, int):
+        return Cell(f"{ahead:+,}", ahead)
+    spans = [own for own in (change.first_interval, change.second_interval) if own is not None]
+    error = (spans[0][1] - spans[0][0]) / 2 if spans else None
+    from sabotage.reports.tables import rounded
+
+    return Cell(rounded(ahead, error, signed=True), ahead)
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as a cell may hold it."""
+    return value if value is None or isinstance(value, (int, float, str)) else _shown(value)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
