@@ -64,7 +64,8 @@ SOURCES = {
         ),
         Source(
             "phipson2010", "article", "Phipson, B. and Smyth, G. K.", 2010,
-            "Permutation P-values Should Never Be Zero: Calculating Exact P-values When Permutations Are Randomly Drawn",
+            "Permutation P-values Should Never Be Zero: Calculating Exact P-values When Permutations Are Randomly"
+            " Drawn",
             "Statistical Applications in Genetics and Molecular Biology 9(1), article 39", "10.2202/1544-6115.1585",
         ),
         Source(

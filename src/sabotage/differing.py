@@ -13,7 +13,17 @@ PARTS = {"decision": "decision", "sabotage totals": "sabotage_totals", "permutat
 # What follows from the rest, or was compared by name or number: no part of its own.
 KNOWN = {"schema", "sabotage", "input", "settings", "finding", "agents", *PARTS.values()}
 SPANS = {"gap_u": "gap_interval"}  # numbers whose interval stands in another field
-APART = ("intervals", "missing_keys", "gap_interval", "verdict", "verdict_evidence", "exchanged", "agent", "adjustment")
+APART = (
+    "intervals",
+    "n_permutations",
+    "delta",
+    "gap_interval",
+    "verdict",
+    "verdict_evidence",
+    "exchanged",
+    "agent",
+    "adjustment",
+)
 
 Interval = tuple[float, float]
 
@@ -114,6 +124,18 @@ class Difference:
         verdict = self.of("verdict")
         words = f" The verdict was {verdict[0].first} and is {verdict[0].second}." if verdict else ""
         return f"Different: {series(parts)}.{words}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is in one audit alone, and what differs without being taken apart."""
+        texts = []
+        for where in ("the first only", "the second only"):
+            keys = [key for key, place in self.missing if place == where]
+            if keys:
+                texts.append(f"in {where}, as audits of another version may be: {series(keys)}")
+        if self.elsewhere:
+            texts.append(f"differs too, and is not taken apart here: {series(self.elsewhere)}")
+        return tuple(texts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain fields."""
@@ -230,9 +252,8 @@ def _compare(
             overlap = max(span[0] for span in spans) <= min(span[1] for span in spans)
         difference = values[1] - values[0] if known else None
         yield Change(group, agent, name, values[0], values[1], difference, spans[0], spans[1], overlap)
-    for name in ("intervals",):
-        if first and second and (name in first) != (name in second):
-            missing.append((f"{key}.{name}", _where(name in first)))
+    if first and second and ("intervals" in first) != ("intervals" in second):
+        missing.append((f"{key}.intervals", _where("intervals" in first)))
 
 
 def _numbers(part: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float | None, Interval | None]]]:

@@ -41,14 +41,14 @@ gate_options = stacked(
     _limit("max-ece", "Highest calibration error of an agent (each, without AGENT=), 15 equal-width bins"),
     _limit("max-missing", "Highest share of all examples on which an agent (each, without AGENT=) is silent"),
     click.option("--min-gap", type=float, metavar="X", help="Lowest gap (gap_u) of the permutation test."),
-    click.option("--require-verdict", metavar="A,B", help="Verdicts of the permutation test that will do: helpful,neutral."),
-    click.option("--min-agreement", type=float, metavar="X", help="Lowest share of recorded decisions that the replay makes."),
+    click.option("--require-verdict", metavar="A,B", help="Verdicts of the test that will do: helpful,neutral."),
+    click.option("--min-agreement", type=float, metavar="X", help="Lowest share of recorded decisions replayed alike."),
     click.option(
         "--by-interval",
         is_flag=True,
         help="Judge the end of each number's 95 % interval that is against the gate; without an interval it fails.",
     ),
-)  # fmt: skip
+)
 
 
 def gates_of(options: dict[str, Any]) -> "list[Gate]":

@@ -182,7 +182,7 @@ def require_gates(gates: Sequence[Gate]) -> None:
 
 def in_words(outcome: Outcome) -> str:
     """Return an outcome in one line: what, its value and interval, the limit, the denominator."""
-    whose = "" if outcome.agent is None else f" of {outcome.agent}"
+    whose = f" of {outcome.agent}" if outcome.agent is not None else OF_PANEL.get(outcome.gate, "")
     value = outcome.value
     shown = "null" if value is None else value if isinstance(value, str) else f"{value:.4g}"
     if outcome.interval is not None:
@@ -194,7 +194,7 @@ def in_words(outcome: Outcome) -> str:
         bound = f"has to be at {'most' if outcome.gate.startswith('max') else 'least'} {limit:g}"
     base = outcome.of if outcome.n is None else f"{outcome.n:,} {outcome.of}"
     why = "" if outcome.why is None else f": {outcome.why}"
-    return f"{'holds' if outcome.holds else 'FAILED'}  {outcome.what}{whose} {shown}, {bound} (over {base}){why}"
+    return f"{'holds ' if outcome.holds else 'FAILED'}  {outcome.what}{whose} {shown}, {bound} (over {base}){why}"
 
 
 def _options() -> str:
@@ -307,6 +307,7 @@ def _verdict(content: Mapping[str, Any]) -> Reading:
     return Reading(test["verdict"], None, test.get("n_units"), "examples", test.get("verdict_evidence"))
 
 
+OF_PANEL = {"min_accuracy": " of the decision", "min_balanced_accuracy": " of the decision"}
 GAP, VERDICT = "min_gap", "require_verdict"
 SPOKE = "examples on which it spoke"
 KINDS = {

@@ -1,4 +1,4 @@
-"""A paragraph for the methods section of a paper: what an audit did, from its settings, with the sources it rests on."""
+"""A paragraph for the methods section of a paper: what an audit did, and the sources that this rests on."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -166,7 +166,7 @@ def _measures(content: Mapping[str, Any]) -> Iterator[Sentence]:
     for field, name in (
         ("brier", "the Brier score"),
         ("log_loss", "log loss"),
-        ("aurc", "the area under risk-coverage"),
+        ("aurc", "the area under risk over coverage"),
     ):
         if any(profile[field] is not None for profile in profiles):
             measured.append(name)
@@ -236,9 +236,7 @@ def _beside_test(content: Mapping[str, Any]) -> Iterator[Sentence]:
             f" {doses['n_permutations']:,} replicates each"
         )
     if content.get("headroom") is not None:
-        yield Sentence(
-            "Headroom is what an oracle that picks a right agent wherever there is one gains on equal weights"
-        )
+        yield Sentence("Headroom is what an oracle that picks a right agent where there is one gains on equal weights")
 
 
 def _comparison(content: Mapping[str, Any]) -> Iterator[Sentence]:

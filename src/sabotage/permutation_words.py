@@ -21,9 +21,10 @@ def describe_test(test: Mapping[str, Any], settings: Mapping[str, Any]) -> Itera
         yield Sentence("Difficulty is the margin by which the decision of equal weights leads")
     blocks = count_of(test["n_blocks"], "block")
     seeds = ", all seeds in step," if test["seeds"] and not test["per_seed"] else ""
+    drawn = count_of(test["n_permutations"], "random permutation")
     yield Sentence(
-        f"The statistic is {what}; its p-values compare it with {count_of(test['n_permutations'], 'random permutation')}"
-        f"{seeds} inside {blocks} (seed {settings['seed']}), counting the observed pairing as one more",
+        f"The statistic is {what}; its p-values compare it with {drawn}{seeds}"
+        f" inside {blocks} (seed {settings['seed']}), counting the observed pairing as one more",
         ("phipson2010",),
     )
     if test["per_seed"]:
