@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sabotage.comparison import Comparison
+    from sabotage.methods import Methods
 
 SCHEMA = 1
 TOP_K = (1, 2, 3)
@@ -164,6 +165,12 @@ class Audit:
         from sabotage.reports.page import report_page
 
         return report_page(self)
+
+    def methods(self) -> "Methods":
+        """Describe how this was made, for the methods section of a paper; its sources come along."""
+        from sabotage.methods import describe_methods
+
+        return describe_methods(self)
 
     def _repr_html_(self) -> str:
         from sabotage.reports.page import audit_card
