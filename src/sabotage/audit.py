@@ -13,6 +13,7 @@ from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
 from sabotage.controls import Controls, DoseResponse
+from sabotage.curves import Curves, measure_curves
 from sabotage.decisions import DecisionScores, SabotageTotals, count_sabotage, score_decision
 from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
@@ -52,8 +53,8 @@ class Audit:
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
     `bounds`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`, `permutation`, `controls`,
-    `headroom` and `dose_response` are small frozen objects; `finding` is three sentences; `notes` are warnings and the
-    reason of every null.
+    `headroom`, `dose_response` and `curves` are small frozen objects; `finding` is three sentences; `notes` are
+    warnings and the reason of every null.
     """
 
     panel: Panel
@@ -72,6 +73,7 @@ class Audit:
     controls: Controls | None
     headroom: Headroom | None
     dose_response: DoseResponse | None
+    curves: Curves
     finding: tuple[str, ...]
     notes: tuple[str, ...]
     sha256: str | None
@@ -134,6 +136,7 @@ class Audit:
                 "routing": asdict(self.routing),
             },
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
+            "curves": self.curves.to_dict(),
         }
 
     @cached_property
@@ -344,6 +347,7 @@ engine, progress
         controls=beside.controls,
         headroom=beside.headroom,
         dose_response=beside.dose_response,
+        curves=measure_curves(panel, decided, permutation),
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
         sha256=digest,
