@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml meson.build cli.py $(wildcard src/sabotage/*.py kernels/* kernels/core/* reports/*.py reports/templates/*)
+SOURCES := pyproject.toml meson.build cli.py $(wildcard src/sabotage/*.py kernels/* kernels/core/* reports/*.py reports/figures/*.py reports/templates/*)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser lint test-oldest packaging sanitize clean

@@ -15,6 +15,7 @@ from sabotage.alignment import Alignment, Routing, measure_alignment, measure_ro
 from sabotage.beside import attribute_beside, compare_beside
 from sabotage.cases import Cases, list_cases
 from sabotage.controls import Controls, DoseResponse
+from sabotage.curves import Curves, measure_curves
 from sabotage.decisions import DecisionScores, SabotageTotals, count_sabotage, score_decision
 from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
@@ -58,8 +59,8 @@ class Audit:
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
     `bounds`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`, `permutation`, `controls`,
-    `headroom`, `dose_response`, `comparison` and `attribution` are small frozen objects; `replay` is the rule made
-    ready for the panel; `finding` is three sentences; `notes` are warnings and the reason of every null.
+    `headroom`, `dose_response`, `comparison`, `attribution` and `curves` are small frozen objects; `replay` is the rule
+    made ready for the panel; `finding` is three sentences; `notes` are warnings and the reason of every null.
     """
 
     panel: Panel
@@ -81,6 +82,7 @@ class Audit:
     comparison: "Comparison | None"
     attribution: Attribution | None
     replay: Replay
+    curves: Curves
     finding: tuple[str, ...]
     notes: tuple[str, ...]
     sha256: str | None
@@ -145,6 +147,7 @@ class Audit:
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
             "attribution": None if self.attribution is None else self.attribution.to_dict(),
+            "curves": self.curves.to_dict(),
         }
 
     @cached_property
@@ -379,6 +382,7 @@ engine, progress
         comparison=comparison,
         attribution=attribution,
         replay=ready,
+        curves=measure_curves(panel, decided, permutation),
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
         sha256=digest,
