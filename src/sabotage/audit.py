@@ -147,14 +147,15 @@ class Audit:
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
+        from sabotage.reports.drawn import pictures
         from sabotage.reports.page import report_page
 
-        return report_page(self)
+        return report_page(self.content, None, pictures(self.content, self))
 
     def _repr_html_(self) -> str:
-        from sabotage.reports.page import audit_card
+        from sabotage.reports.cards import audit_card
 
-        return audit_card(self)
+        return audit_card(self.content)
 
     def __repr__(self) -> str:
         return "\n".join([f"Audit of {self.panel.origin.path or self.panel.origin.name}", *self.finding])
