@@ -93,7 +93,7 @@ class AgentSweep:
     saboteur, recoverable, potential : tuple of int
         Wrong decisions for the agent's own confident label, those of them on which another agent is right, and
         confident wrong labels whatever was decided.
-    pivotal : tuple of int, or None
+    pivotal : tuple of int or None
         Those whose decision would be right without the agent; None where that is not known of any.
     interval : tuple of (float, float) or None
         Of the share of wrong decisions with the agent as saboteur, 95 %.
@@ -101,7 +101,7 @@ class AgentSweep:
 
     saboteur: tuple[int, ...]
     interval: tuple[Span | None, ...]
-    pivotal: tuple[int, ...] | None
+    pivotal: tuple[int | None, ...]
     recoverable: tuple[int, ...]
     potential: tuple[int, ...]
 
@@ -136,8 +136,7 @@ class Sweep:
             "with_saboteur": list(self.with_saboteur),
             "with_saboteur_interval": list(self.with_saboteur_interval),
             "agents": {
-                agent: {name: None if value is None else list(value) for name, value in vars(own).items()}
-                for agent, own in self.agents.items()
+                agent: {name: list(value) for name, value in vars(own).items()} for agent, own in self.agents.items()
             },
         }
 

@@ -25,7 +25,7 @@ class Partition:
     part : ndarray of shape (n,), int64
         Part of each example, 0 .. P - 1; P for those of parts that are left out.
     n_left_out : int
-        Parts left out.
+        Parts left out that have examples.
     cell : ndarray of shape (n,), int64, or None
         Cluster of each example inside its part, numbered over all parts in their order; None where each example is a
         cluster of its own.
@@ -110,9 +110,9 @@ def whole(panel: Panel) -> Partition:
 
 
 def by_class(panel: Panel) -> Partition:
-    """Return the examples of each class that the truth has, in class order; the 200 largest where there are more."""
+    """Return the examples of each class, in class order; of more than 200 classes those of the largest 200."""
     counts = np.bincount(panel.truth, minlength=panel.n_classes)
-    kept = np.sort(_largest(counts))
+    kept = np.arange(panel.n_classes) if panel.n_classes <= MOST_PARTS else np.sort(_largest(counts))
     labels = tuple(str(panel.classes[c]) for c in kept)
     column = panel.origin.truth_column
     return _parts(column, labels, kept, counts, panel.truth, clusters(panel), has_classes=False)
@@ -157,4 +157,5 @@ def _parts(
     part, cell = place[codes], None
     if cluster is not None:
         cell = np.unique(part * (int(cluster.max()) + 1) + cluster, return_inverse=True)[1]
-    return Partition(column, labels, part, int(np.count_nonzero(counts)) - len(kept), cell, has_classes)
+    n_left_out = int(np.count_nonzero(counts)) - int(np.count_nonzero(counts[kept]))
+    return Partition(column, labels, part, n_left_out, cell, has_classes)

@@ -35,13 +35,14 @@ def sweep_thresholds(panel: Panel, decision: Decision, ready: Replay, everything
     columns = [most, *np.where(saboteur, passed, 0).T]
     spans = _spans(columns, wrong, everything)
     is_known = bool((roles.pivotal != NULL).any())
+    unknown: tuple[int | None, ...] = (None,) * len(THRESHOLDS)
     agents = {}
     for m, agent in enumerate(panel.agents):
         own = passed[:, m]
         agents[agent] = AgentSweep(
             saboteur=_reached(own[saboteur[:, m]]),
             interval=tuple(spans[1 + m]),
-            pivotal=_reached(own[saboteur[:, m] & (roles.pivotal[:, m] == 1)]) if is_known else None,
+            pivotal=_reached(own[saboteur[:, m] & (roles.pivotal[:, m] == 1)]) if is_known else unknown,
             recoverable=_reached(own[roles.recoverable[:, m]]),
             potential=_reached(own[roles.potential[:, m]]),
         )
