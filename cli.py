@@ -19,6 +19,7 @@ from sabotage.options import (
     json_option,
     learning_options,
     numbers,
+    part_options,
     role_options,
     rule_option,
     rules_option,
@@ -133,26 +134,37 @@ def analyze(file: Files, output: str | None, media: str | None, as_json: bool, *
 @learning_options
 @score_options
 @role_options
+@part_options
+@format_option
 @json_option
-def profile(file: Files, as_json: bool, **options: Any) -> None:
-    """Print the reliability profile of every agent of FILE, and no permutation test.
+def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool, **options: Any) -> None:
+    """Print the reliability profile of every agent of FILE with intervals, and no permutation test.
 
     \b
     sabotage profile preds.parquet --threshold q0.9
+    sabotage profile preds.parquet --by class --format latex
+    sabotage profile preds.parquet --sweep
     """
-    from sabotage.reports import terminal
+    from sabotage.reports import profiling, terminal
 
     from sabotage.audit import analyze as analyze_panel
 
     table, settings = split(options)
     panel = read(file, (), table)
     panel, settings["rule"] = learned(file, panel, settings, table)
+    format = one_format(format, as_json)
     audit = analyze_panel(panel, **settings, n_permutations=0)
-    if as_json:
-        print_json({key: audit.to_dict()[key] for key in PROFILE_KEYS})
-    else:
+    if format == "text":
         terminal.print_panel(panel)
-        terminal.print_profiles(audit)
+    if format == "json":
+        print_json({key: audit.content[key] for key in PROFILE_KEYS})
+    else:
+        show(
+            audit,
+            format,
+            lambda found: profiling.print_profiles(found, by, sweep),
+            lambda found, kind: profiling.render(found, kind, by),
+        )
 
 
 @commands.command(short_help="Shuffle the reliability and see whether decisions suffer.")
@@ -618,7 +630,7 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     terminal.print_written(output, "preds.parquet")
 
 
-PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")
+PROFILE_KEYS = ("decision", "agents", "between_agents", "bounds", "sabotage_totals", "profiles", "notes")
 
 
 def main() -> None:

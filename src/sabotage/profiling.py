@@ -159,7 +159,7 @@ def _profile(own: _Columns, place: int, n: int, n_wrong: int) -> dict[str, Any]:
     """Return the fields of a profile of one part."""
     values = {name: column[place] for name, column in own.values.items()}
     counts = {name: column[place] for name, column in own.counts.items()}
-    found: dict[str, Any] = {"n": counts["n"]}
+    found: dict[str, Any] = {"n": counts["n"], "coverage": values["coverage"]}
     for name in SCORES:
         if name == "top_k":
             found[name] = {field[4:]: value for field, value in values.items() if field.startswith("top_")}
