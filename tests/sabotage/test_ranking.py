@@ -64,7 +64,7 @@ def test_the_error_of_the_area_under_risk_is_that_of_a_jackknife(steps):
     jackknife = np.sqrt(299 / 300 * ((without - without.mean()) ** 2).sum())
     assert error == pytest.approx(jackknife, rel=0.06)  # second order in the places at the top
     order = np.argsort(ranked.rows)
-    assert np.corrcoef(influence[order], -without)[0, 1] > 0.999
+    assert np.corrcoef(influence[order], -without)[0, 1] > 0.995
 
 
 def test_nobody_has_no_area():
