@@ -16,7 +16,7 @@ NASTY = ("<script>=cmd()", "an agent whose name is longer than any column could 
 def audited(n=300, grouped=True, **options):
     panel = make_panel(n, **options)
     if grouped:
-        films = np.random.default_rng(0).integers(0, 14, n)
+        films = np.random.default_rng(99).integers(0, 14, n)  # not the stream of the truth
         panel = replace(panel, columns={"film": pa.array([f"film {k}" for k in films])}, group="film")
     return analyze(panel, n_permutations=0)
 
