@@ -155,7 +155,7 @@ def test_exact_sums_are_an_option(preds):
 def test_every_table_names_its_agents_at_80_columns(preds):
     lines = run("profile", preds).stdout.splitlines()
     for agent in ("agent0", "agent1", "agent2"):
-        assert sum(line.startswith(agent) for line in lines) == 5
+        assert sum(line.startswith(agent) for line in lines) == 7
 
 
 def test_several_rules_and_statistics_are_adjusted_and_keep_their_raw_values(preds):
