@@ -9,10 +9,12 @@ from sabotage.reports.progress import progress_bar
 from sabotage.errors import SabotageError
 from sabotage.options import (
     assessing_options,
+    beside_options,
     clip_option,
     collecting_options,
     column_options,
     converting_options,
+    figures_option,
     format_option,
     json_option,
     learning_options,
@@ -72,9 +74,14 @@ def validate(file: Files, **table: Any) -> None:
 @click.option(
     "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
 )
-@click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
+@beside_options
+@click.option("-o", "--output", metavar="DIR", help="Write audit.json, report.html, figures and tables.")
+@click.option("--media", metavar="PATTERN", help="Where an example's file lies, for links: 'clips/{id}.mp4'.")
+@figures_option
 @json_option
-def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> None:
+def analyze(
+    file: Files, output: str | None, media: str | None, figures: list[str], as_json: bool, **options: Any
+) -> None:
     """Audit the decisions of FILE: roles, profiles, bounds, permutation test.
 
     FILE is a table of one row an example or one row a candidate, a folder of parts, or several files.
@@ -88,6 +95,7 @@ def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> N
     from sabotage.audit import analyze as analyze_panel
 
     table, settings = split(options)
+    writing.check_media(media, output)
     if output is not None:
         writing.check_folder(output)
     panel = read(file, settings["within"], table)
@@ -97,13 +105,13 @@ def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> N
     with progress_bar() as progress:
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
-        writing.write_audit(audit, output)
+        drawn = writing.write_audit(audit, output, media, figures)
     if as_json:
         click.echo(audit.to_json(), nl=False)
     else:
         terminal.print_audit(audit, output is not None)
         if output is not None:
-            terminal.print_written(output)
+            terminal.print_written(output, figures=drawn)
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")
@@ -496,10 +504,11 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     panel = read(path, (), {})
     terminal.print_panel(panel)
     with progress_bar() as progress:
-        audit = analyze_panel(panel, n_permutations=permutations, seed=seed, threads=threads, progress=progress)
-    writing.write_audit(audit, output)
+        beside: dict[str, Any] = {"compare": None, "attribute": None, "threads": threads, "progress": progress}
+        audit = analyze_panel(panel, n_permutations=permutations, seed=seed, **beside)
+    drawn = writing.write_audit(audit, output)
     terminal.print_audit(audit, is_written=True)
-    terminal.print_written(output, "preds.parquet")
+    terminal.print_written(output, "preds.parquet", figures=drawn)
 
 
 PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
+from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, ScaledTranslation
 from sabotage.reports.style import AXIS, INK, styled
 
@@ -94,15 +95,17 @@ def legend_below(ax: Axes, points: float, columns: int, **options: Any) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below(ax, points), ncols=columns, **options)
 
 
-def heading(ax: Axes, title: str, about: str = "", above: float = 4) -> None:
+def heading(ax: Axes, title: str, about: str = "", above: float = 4, names: Sequence[Annotation] = ()) -> None:
     """Write a title, and what it is about in a smaller line, so many points above the axes.
 
-    They begin where the names at the left of the axes do, not at the axes, which would leave half of the width.
+    They begin where the names at the left of the axes do, not at the axes, which would leave half of the width: the
+    labels of ticks, and `names`.
     """
 
     def left(renderer: RendererBase) -> Bbox:
-        names = ax.yaxis.get_tightbbox(renderer)
-        x = ax.bbox.x0 if names is None else min(ax.bbox.x0, names.x0)
+        ticks = ax.yaxis.get_tightbbox(renderer)
+        boxes = [name.get_window_extent(renderer) for name in names]
+        x = min(box.x0 for box in (ax.bbox, ticks, *boxes) if box is not None)
         return Bbox.from_extents(x, ax.bbox.y0, ax.bbox.x1, ax.bbox.y1)
 
     for text, size, y in ((about, SMALL, above), (title, 7.5, above + (9.5 if about else 0))):
@@ -149,7 +152,7 @@ def spread(values: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "right", size: float = SMALL) -> None:
-    """Write what lines are beside their ends, moved apart where they would overlap.
+    """Write what lines are beside their ends, moved apart where they would overlap, and return the texts.
 
     Parameters
     ----------
@@ -163,6 +166,7 @@ def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "r
     low, high = ax.get_ylim()
     gap = 1.15 * size / height_of(ax) * (high - low)
     places = spread([y for y, _, _ in ends], gap, low, high)
+    labels = []
     at, pad, align = (1.0, 5, "left") if side == "right" else (0.0, -5, "right")
     for (y, text, colour), place in zip(ends, places, strict=True):
         label = ax.annotate(
@@ -178,6 +182,7 @@ def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "r
             annotation_clip=False,
         )
         label.set_parse_math(False)
+        labels.append(label)
         if abs(place - y) > gap / 2:
             ax.annotate(
                 "",
@@ -188,6 +193,7 @@ def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "r
                 arrowprops={"arrowstyle": "-", "color": AXIS, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0},
                 annotation_clip=False,
             )
+    return labels
 
 
 def line_height(content: Content, least: float = 2.2) -> float:

@@ -29,7 +29,7 @@ from sabotage.errors import SabotageError
 from sabotage.saying import series
 
 COUNTS_TO = 0.22  # of a diagram's height, for its counts
-APART, TITLED = 0.12, 0.19  # inches between diagrams, and between rows of them, for their titles
+APART, TITLED = 0.17, 0.19  # inches between diagrams, and between rows of them, for their titles
 
 
 def _confident(content: Content) -> list[str]:

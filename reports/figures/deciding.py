@@ -95,10 +95,10 @@ def top_k_curve(audit: Source, ax: Axes | None = None) -> Axes:
         ax.yaxis.tick_right()
         ax.spines["left"].set_visible(False)
         ax.spines["right"].set_visible(True)
-        label_lines(ax, ends, side="left")
+        names = label_lines(ax, ends, side="left")
         ax.set_xlabel("k")
         n_classes, n = len(content["input"]["classes"]), content["input"]["n_examples"]
-        heading(ax, f"Truth among the k best of {n_classes} classes", f"n = {n:,} (lines: 95 %)")
+        heading(ax, f"Truth among the k best of {n_classes} classes", f"n = {n:,} (lines: 95 %)", names=names)
     return ax
 
 

@@ -210,8 +210,8 @@ def tau_sweep(audit: Source, ax: Axes | None = None) -> Axes:
         ax.spines["left"].set_visible(False)
         ax.spines["right"].set_visible(True)
         percent_axis(ax.yaxis)
-        label_lines(ax, ends, side="left")
+        names = label_lines(ax, ends, side="left")
         ax.set_xlabel("confidence from which misleading is sabotage")
         heading(ax, f"Share of {plural(wrong, 'wrong decision')} with a saboteur",
-                "any, and by agent (bands: 95 %)", 11)  # fmt: skip
+                "any, and by agent (bands: 95 %)", 11, names)  # fmt: skip
     return ax
