@@ -1,5 +1,6 @@
 """What the figures share: the content of an audit, axes of the right size, names, labels at the ends of lines."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
+from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, ScaledTranslation
 from sabotage.reports.style import AXIS, INK, styled
@@ -62,9 +64,12 @@ def needed(content: Content, key: str, what: str) -> Any:
 
 
 def short(name: object, most: int = 20) -> str:
-    """Shorten a name for an axis."""
+    """Shorten a name for an axis, in its middle: names that begin alike often differ in their ends."""
     text = " ".join(printable(str(name)).split())
-    return text if len(text) <= most else text[: most - 1] + "…"
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
 
 
 def agents_of(content: Content) -> list[str]:
@@ -108,12 +113,19 @@ def heading(ax: Axes, title: str, about: str = "", above: float = 4, names: Sequ
         x = min(box.x0 for box in (ax.bbox, ticks, *boxes) if box is not None)
         return Bbox.from_extents(x, ax.bbox.y0, ax.bbox.x1, ax.bbox.y1)
 
-    for text, size, y in ((about, SMALL, above), (title, 7.5, above + (9.5 if about else 0))):
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    # Of axes that fill a figure; a text that is too wide would make them narrower.
+    width = figure.get_size_inches()[0] * 72 * ax.get_position().width / 0.775
+    y = above
+    for text, size in ((about, SMALL), (title, 7.5)):
         if text:
+            text = textwrap.fill(text, max(10, int(width / (0.545 * size))))
             label = ax.annotate(text, (0, 1), xycoords=(left, "axes fraction"), xytext=(0, y),
                                 textcoords="offset points", ha="left", va="bottom", fontsize=size,
                                 annotation_clip=False)  # fmt: skip
             label.set_parse_math(False)
+            y += 1.2 * size * (1 + text.count("\n")) + 1.5
 
 
 def beside(ax: Axes, y: float, text: str, colour: str = INK) -> None:
@@ -151,7 +163,9 @@ def spread(values: Sequence[float], gap: float, low: float, high: float) -> list
     return out
 
 
-def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "right", size: float = SMALL) -> None:
+def label_lines(
+    ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "right", size: float = SMALL
+) -> list[Annotation]:
     """Write what lines are beside their ends, moved apart where they would overlap, and return the texts.
 
     Parameters
@@ -199,6 +213,20 @@ def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "r
 def line_height(content: Content, least: float = 2.2) -> float:
     """Return the height in inches of a figure whose lines are labelled at their ends."""
     return max(least, 0.75 + 0.125 * (len(content["agents"]) + 3))
+
+
+def fill_cell(ax: Axes, row: int, column: int, colour: str, strength: float) -> None:
+    """Fill the cell of a matrix; strength from 0 to 1 is how much of the paper the colour covers."""
+    # No clipping, and no part in the layout: a matrix has hundreds of cells, all inside its axes.
+    cell = Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, alpha=strength, linewidth=0, clip_on=False)
+    ax.add_patch(cell)
+    cell.set_in_layout(False)
+    cell.set_clip_on(False)
+
+
+def write_cell(ax: Axes, row: int, column: int, text: str) -> None:
+    """Write into the cell of a matrix."""
+    ax.text(column, row, text, ha="center", va="center", fontsize=SMALL, in_layout=False)
 
 
 def plural(count: int, noun: str) -> str:
