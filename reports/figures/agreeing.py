@@ -9,6 +9,7 @@ from sabotage.reports.figures.canvas import (
     Source,
     agents_of,
     canvas,
+    fill_cell,
     heading,
     name_ticks,
     short,
