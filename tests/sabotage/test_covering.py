@@ -20,9 +20,7 @@ def test_coverage_is_that_of_scikit_learn():
     assert found.k == (1, 2, 3, 4, 5, 6)
     for m, agent in enumerate(panel.agents):
         own = found.agents[agent]
-        brute = [
-            top_k_accuracy_score(panel.truth, panel.scores[:, m], k=k, labels=range(6)) for k in (1, 2, 3, 4, 5)
-        ]
+        brute = [top_k_accuracy_score(panel.truth, panel.scores[:, m], k=k, labels=range(6)) for k in (1, 2, 3, 4, 5)]
         assert own.covered == pytest.approx((*brute, 1.0))
     assert found.chance == pytest.approx([k / 6 for k in range(1, 7)])
     assert found.frequent[-1] == 1
