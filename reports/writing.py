@@ -60,6 +60,7 @@ def write_audit(
 
     `media` is where an example's file lies, "clips/{id}.mp4", seen from the folder or from the working directory.
     """
+    from sabotage.reports.drawn import pictures
     from sabotage.reports.figures import render
     from sabotage.reports.page import report_page
 
@@ -75,7 +76,7 @@ def write_audit(
     texts = {
         "audit.json": audit.to_json(),
         "cases.json": json.dumps(cases, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n",
-        "report.html": report_page(audit, rendered),
+        "report.html": report_page(audit.content, cases, pictures(audit.content, rendered)),
     }
     _make(folder)
     with ExitStack() as files:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sabotage.comparison import Comparison
+    from sabotage.methods import Methods
 
 SCHEMA = 1
 TOP_K = (1, 2, 3)
@@ -78,10 +79,10 @@ class Audit:
     controls: Controls | None
     headroom: Headroom | None
     dose_response: DoseResponse | None
-    curves: Curves
     comparison: "Comparison | None"
     attribution: Attribution | None
     replay: Replay
+    curves: Curves
     finding: tuple[str, ...]
     notes: tuple[str, ...]
     sha256: str | None
@@ -144,9 +145,9 @@ class Audit:
                 "routing": asdict(self.routing),
             },
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
-            "curves": self.curves.to_dict(),
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
             "attribution": None if self.attribution is None else self.attribution.to_dict(),
+            "curves": self.curves.to_dict(),
         }
 
     @cached_property
@@ -162,16 +163,23 @@ class Audit:
         """List the examples behind the numbers; `media` is where their files lie: "clips/{id}.mp4"."""
         return list_cases(self.role_table, self.replay, media)
 
-    def to_html(self) -> str:
-        """Return the report as one self-contained page."""
+    def to_html(self, media: str | None = None) -> str:
+        """Return the report as one self-contained page; `media` is where the files of its cases lie."""
+        from sabotage.reports.drawn import pictures
         from sabotage.reports.page import report_page
 
-        return report_page(self)
+        return report_page(self.content, self.cases(media).to_dict(self.content), pictures(self.content))
+
+    def methods(self) -> "Methods":
+        """Describe how this was made, for the methods section of a paper; its sources come along."""
+        from sabotage.methods import describe_methods
+
+        return describe_methods(self)
 
     def _repr_html_(self) -> str:
-        from sabotage.reports.page import audit_card
+        from sabotage.reports.cards import audit_card
 
-        return audit_card(self)
+        return audit_card(self.content)
 
     def __repr__(self) -> str:
         return "\n".join([f"Audit of {self.panel.origin.path or self.panel.origin.name}", *self.finding])
@@ -372,10 +380,10 @@ engine, progress
         controls=beside.controls,
         headroom=beside.headroom,
         dose_response=beside.dose_response,
-        curves=measure_curves(panel, decided, permutation),
         comparison=comparison,
         attribution=attribution,
         replay=ready,
+        curves=measure_curves(panel, decided, permutation),
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
         sha256=digest,
