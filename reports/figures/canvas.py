@@ -12,7 +12,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, ScaledTranslation
-from sabotage.reports.style import AXIS, INK, styled
+from sabotage.reports.style import styled
 
 from sabotage.errors import SabotageError, printable
 
@@ -128,10 +128,10 @@ def heading(ax: Axes, title: str, about: str = "", above: float = 4, names: Sequ
             y += 1.2 * size * (1 + text.count("\n")) + 1.5
 
 
-def beside(ax: Axes, y: float, text: str, colour: str = INK) -> None:
+def beside(ax: Axes, y: float, text: str) -> None:
     """Write a small text right of the axes, at a height of the data."""
     ax.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-                va="center", fontsize=SMALL, color=colour, linespacing=1.1, annotation_clip=False)  # fmt: skip
+                va="center", fontsize=SMALL, linespacing=1.1, annotation_clip=False)  # fmt: skip
 
 
 def height_of(ax: Axes) -> float:
@@ -163,50 +163,33 @@ def spread(values: Sequence[float], gap: float, low: float, high: float) -> list
     return out
 
 
-def label_lines(
-    ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "right", size: float = SMALL
-) -> list[Annotation]:
+def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str, Any]], side: str = "right") -> list[Annotation]:
     """Write what lines are beside their ends, moved apart where they would overlap, and return the texts.
+
+    Texts are in ink, since colours that can be seen on light and on dark paper cannot be read on both; a piece of the
+    line leads to each.
 
     Parameters
     ----------
     ax : Axes
         With its final limits of y.
-    ends : sequence of (value of y, text, colour)
+    ends : sequence of (value of y, text, colour, line style)
     side : {"right", "left"}
-    size : float
-        Points.
     """
     low, high = ax.get_ylim()
-    gap = 1.15 * size / height_of(ax) * (high - low)
-    places = spread([y for y, _, _ in ends], gap, low, high)
+    points = height_of(ax) / (high - low)
+    places = spread([y for y, *_ in ends], 1.15 * SMALL / points, low, high)
+    at, way, align = (1.0, 1, "left") if side == "right" else (0.0, -1, "right")
     labels = []
-    at, pad, align = (1.0, 5, "left") if side == "right" else (0.0, -5, "right")
-    for (y, text, colour), place in zip(ends, places, strict=True):
-        label = ax.annotate(
-            text,
-            (at, y),
-            xytext=(pad, (place - y) / (high - low) * height_of(ax)),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha=align,
-            va="center",
-            fontsize=size,
-            color=colour,
-            annotation_clip=False,
-        )
+    for (y, text, colour, dash), place in zip(ends, places, strict=True):
+        where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        away = (place - y) * points
+        lead = {"arrowstyle": "-", "color": colour, "linestyle": dash, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", (at, y), xytext=(12 * way, away), arrowprops=lead, annotation_clip=False, **where)
+        label = ax.annotate(text, (at, y), xytext=(14 * way, away), ha=align, va="center", fontsize=SMALL,
+                            annotation_clip=False, **where)  # fmt: skip
         label.set_parse_math(False)
         labels.append(label)
-        if abs(place - y) > gap / 2:
-            ax.annotate(
-                "",
-                (at, y),
-                xytext=(pad * 0.9, (place - y) / (high - low) * height_of(ax)),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": AXIS, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0},
-                annotation_clip=False,
-            )
     return labels
 
 

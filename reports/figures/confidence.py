@@ -128,7 +128,11 @@ def _diagram(ax: Axes, content: Content, agent: str, colour: str) -> None:
     ax.set_xticks([0, 0.5, 1], ["0", "50", "100"])
     ax.set_yticks([0, 0.5, 1], ["0", "50", "100"])
     text = f"ECE {own['ece']:.3f}"
-    if _grid(content)[1] < 4:
+    columns = _grid(content)[1]
+    span = (own.get("intervals") or {}).get("ece")
+    if span is not None and columns < 3:
+        text += f" [{span[0]:.3f}, {span[1]:.3f}]"
+    if columns < 4:
         text += f"\nn = {own['n_confidence']:,}"
     ax.text(0.04, 0.97, text, transform=ax.transAxes, ha="left", va="top", fontsize=SMALL, linespacing=1.15)
 
@@ -213,7 +217,7 @@ def risk_coverage(audit: Source, ax: Axes | None = None) -> Axes:
             own, look = found[agent], agent_look(place)
             ax.plot(own["coverage"], own["risk"], color=look.colour, linestyle=look.line, label=short(agent))
             text = f"{short(agent, 12)}, n = {own['n']:,}"
-            ends.append((own["risk"][-1], text, look.colour))
+            ends.append((own["risk"][-1], text, look.colour, look.line))
         ax.set_xlim(0, 1)
         # The first few of a curve are one or two examples, which may all be wrong: they do not set the scale.
         top = max(

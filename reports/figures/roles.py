@@ -84,7 +84,7 @@ def role_bars(audit: Source, ax: Axes | None = None) -> Axes:
             own = content["agents"][agent]
             beside(ax, float(y), f"{percent(own['roles']['saboteur'] / n)}{_span(own)}")
         ax.annotate("saboteur", (1, 1), xycoords="axes fraction", xytext=(4, 3), textcoords="offset points",
-                    fontsize=SMALL, color=ROLE_COLOURS["saboteur"])  # fmt: skip
+                    fontsize=SMALL)  # fmt: skip
         heading(ax, f"Roles on {plural(n, 'example')}")
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
@@ -205,7 +205,7 @@ def tau_sweep(audit: Source, ax: Axes | None = None) -> Axes:
                 x, low, high = np.array(known).T
                 ax.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
             ax.plot(at, share, color=colour, linestyle=dash, linewidth=width, label=name)
-            ends.append((float(share[0]), name, colour))
+            ends.append((float(share[0]), name, colour, dash))
         chosen = content["settings"]["threshold"]
         ax.set_xlim(0, 1)
         ax.set_ylim(0, min(1.0, ax.get_ylim()[1]))

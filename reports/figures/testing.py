@@ -71,8 +71,8 @@ def permutation_null(audit: Source, ax: Axes | None = None) -> Axes:
             ax.plot([value, value], [0, 1.36 * top * (share - 0.01)], color=colour, linewidth=1.2, linestyle=dash)
             left = value > (low + high) / 2
             ax.annotate(text, (value, share), xycoords=("data", "axes fraction"), xytext=(-3 if left else 3, 0),
-                        textcoords="offset points", ha="right" if left else "left", va="top", fontsize=SMALL,
-                        color=colour)  # fmt: skip
+                        textcoords="offset points", ha="right" if left else "left", va="top",
+                        fontsize=SMALL)  # fmt: skip
         weights = short(content["settings"]["weights"], 16)
         what = in_words(test["statistic"])
         about = f"two-sided p = {p_text(test['p_value_two_sided'])}, n = {content['input']['n_examples']:,}"
