@@ -15,6 +15,7 @@ from sabotage.options import (
     collecting_options,
     column_options,
     converting_options,
+    figures_option,
     format_option,
     json_option,
     learning_options,
@@ -92,10 +93,13 @@ def validate(file: Files, **table: Any) -> None:
     "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
 )
 @beside_options
-@click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
+@click.option("-o", "--output", metavar="DIR", help="Write audit.json, report.html, figures and tables.")
 @click.option("--media", metavar="PATTERN", help="Where an example's file lies, for links: 'clips/{id}.mp4'.")
+@figures_option
 @json_option
-def analyze(file: Files, output: str | None, media: str | None, as_json: bool, **options: Any) -> None:
+def analyze(
+    file: Files, output: str | None, media: str | None, figures: list[str], as_json: bool, **options: Any
+) -> None:
     """Audit the decisions of FILE: roles, profiles, bounds, permutation test.
 
     FILE is a table of one row an example or one row a candidate, a folder of parts, or several files.
@@ -119,13 +123,13 @@ def analyze(file: Files, output: str | None, media: str | None, as_json: bool, *
     with progress_bar() as progress:
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
-        writing.write_audit(audit, output, media)
+        drawn = writing.write_audit(audit, output, media, figures)
     if as_json:
         click.echo(audit.to_json(), nl=False)
     else:
         terminal.print_audit(audit, output is not None)
         if output is not None:
-            terminal.print_written(output)
+            terminal.print_written(output, figures=drawn)
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")
@@ -625,9 +629,9 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     with progress_bar() as progress:
         beside: dict[str, Any] = {"compare": None, "attribute": None, "threads": threads, "progress": progress}
         audit = analyze_panel(panel, n_permutations=permutations, seed=seed, **beside)
-    writing.write_audit(audit, output)
+    drawn = writing.write_audit(audit, output)
     terminal.print_audit(audit, is_written=True)
-    terminal.print_written(output, "preds.parquet")
+    terminal.print_written(output, "preds.parquet", figures=drawn)
 
 
 PROFILE_KEYS = ("decision", "agents", "between_agents", "bounds", "sabotage_totals", "profiles", "notes")

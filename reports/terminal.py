@@ -6,7 +6,7 @@ from rich.console import Console, OverflowMethod
 from rich.markup import escape
 from rich.table import Table
 from sabotage.reports.trimming import trimmed
-from sabotage.reports.writing import FILES
+from sabotage.reports.writing import FIGURES, FILES
 
 from sabotage.audit import Audit
 from sabotage.calibrating import METHODS
@@ -19,7 +19,7 @@ from sabotage.moments import Moments
 from sabotage.panel import Panel
 from sabotage.results import Permutation
 from sabotage.rules import Rule
-from sabotage.saying import amount, p_text, percent, what_was_not_shown
+from sabotage.saying import amount, p_text, percent, series, what_was_not_shown
 from sabotage.simulation import Scenario
 from sabotage.verdicts import VISIBLE_SHARE
 
@@ -265,9 +265,13 @@ def print_converted(panel: Panel, path: str) -> None:
     out.print(f"\nwritten to {safe(path)}: {_plural(panel.n_examples, 'row')}")
 
 
-def print_written(folder: str, *more: str) -> None:
-    """Say what was written where."""
+def print_written(folder: str, *more: str, figures: Sequence[str] = ()) -> None:
+    """Say what was written where; `figures` are the names of the files in their folder."""
     files = ", ".join((*more, *FILES))
+    if figures:
+        formats = series(list(dict.fromkeys(name.rpartition(".")[2] for name in figures)))
+        n = len({name.rpartition(".")[0] for name in figures})
+        files += f", {FIGURES}/ ({_plural(n, 'figure')}, {formats})"
     console().print(f"\nwritten to {safe(folder)}: {files}")
 
 
