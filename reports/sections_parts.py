@@ -84,7 +84,8 @@ def _matrices(source: Source, found: Mapping[str, Any], kind: str) -> list[Block
              f"The share right of the decision and of each agent where it spoke.{left}", len(counts) > 12),
     ]  # fmt: skip
     columns = (
-        first, Column("agent", "agent", "agent", True), Column("n", "n", "n"), Column("saboteur", "saboteur", "saboteur"),
+        first, Column("agent", "agent", "agent", True), Column("n", "n", "n"),
+        Column("saboteur", "saboteur", "saboteur"),
         *(Column(key, heading, term) for key, heading, term in (*FLAGS, *RATES)),
     )  # fmt: skip
     about = f"Numbers of every agent in every {kind}, with intervals.{left}"
