@@ -7,8 +7,10 @@ import click
 from sabotage.reports.progress import progress_bar
 
 from sabotage.errors import SabotageError
+from sabotage.gate_options import gate_options, gates_of
 from sabotage.options import (
     assessing_options,
+    beside_options,
     clip_option,
     collecting_options,
     column_options,
@@ -28,7 +30,20 @@ from sabotage.options import (
     test_options,
     what_if_options,
 )
-from sabotage.shell import Files, check_kept, check_parquet, learned, one_format, prepared, print_json, read, run, show
+from sabotage.shell import (
+    FAILED,
+    Files,
+    audited,
+    check_kept,
+    check_parquet,
+    learned,
+    one_format,
+    prepared,
+    print_json,
+    read,
+    run,
+    show,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,6 +60,9 @@ def commands() -> None:
     sabotage permute preds.parquet          what the reliability scores do
     sabotage compare preds.parquet          which rule to deploy, what it gains
     sabotage attribute preds.parquet        what each agent is worth
+    sabotage diff old/audit.json new/audit.json   what changed
+    sabotage check out/audit.json --min-accuracy 0.7   a gate for CI
+    sabotage methods out/audit.json         a paragraph for the paper
     """
 
 
@@ -72,9 +90,11 @@ def validate(file: Files, **table: Any) -> None:
 @click.option(
     "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
 )
+@beside_options
 @click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
+@click.option("--media", metavar="PATTERN", help="Where an example's file lies, for links: 'clips/{id}.mp4'.")
 @json_option
-def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> None:
+def analyze(file: Files, output: str | None, media: str | None, as_json: bool, **options: Any) -> None:
     """Audit the decisions of FILE: roles, profiles, bounds, permutation test.
 
     FILE is a table of one row an example or one row a candidate, a folder of parts, or several files.
@@ -88,6 +108,7 @@ def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> N
     from sabotage.audit import analyze as analyze_panel
 
     table, settings = split(options)
+    writing.check_media(media, output)
     if output is not None:
         writing.check_folder(output)
     panel = read(file, settings["within"], table)
@@ -97,7 +118,7 @@ def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> N
     with progress_bar() as progress:
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
-        writing.write_audit(audit, output)
+        writing.write_audit(audit, output, media)
     if as_json:
         click.echo(audit.to_json(), nl=False)
     else:
@@ -308,6 +329,100 @@ def attribute(file: Files, format: str, as_json: bool, **options: Any) -> None:
     show(found, format, attributing.print_attribution, attributing.render)
 
 
+@commands.command(short_help="Say what changed between two audits.")
+@click.argument("first", type=click.Path())
+@click.argument("second", type=click.Path())
+@format_option
+@json_option
+def diff(first: str, second: str, format: str, as_json: bool) -> None:
+    """Say what changed from the audit FIRST to the audit SECOND, both audit.json: settings, input, then numbers.
+
+    Whether the 95 % intervals of a number overlap is said where both audits have one; it is no test.
+
+    \b
+    sabotage diff before/audit.json after/audit.json
+    """
+    from sabotage.reports import differing
+
+    from sabotage.contents import read_content
+    from sabotage.differing import diff as compare_audits
+
+    format = one_format(format, as_json)
+    found = compare_audits(read_content(first), read_content(second))
+    show(found, format, differing.print_difference, differing.render)
+
+
+@commands.command(short_help="Hold an audit against limits; exit 1 where one fails.")
+@table_options
+@gate_options
+@rule_option
+@learning_options
+@score_options
+@role_options
+@statistic_option
+@test_options
+@json_option
+def check(file: Files, by_interval: bool, as_json: bool, **options: Any) -> int:
+    """Hold FILE, an audit.json or a table that is audited first, against limits; for continuous integration.
+
+    Exits 0 where all hold, 1 where one fails, 2 where it could not be judged. AGENT=X is about one agent.
+
+    \b
+    sabotage check out/audit.json --min-accuracy 0.7 --max-saboteur-rate voice=0.1
+    sabotage check preds.parquet --require-verdict helpful,neutral --by-interval --min-gap 0
+    """
+    from sabotage.reports import gating
+
+    from sabotage.gates import check as check_audit
+    from sabotage.gates import require_gates
+
+    gates = gates_of(options)
+    require_gates(gates)  # before anything is computed
+    quick = {} if any(gate.needs_test for gate in gates) else {"n_permutations": 0}
+    found = check_audit(audited(file, options, controls=False, **quick), gates, by_interval=by_interval)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        gating.print_checked(found)
+    return 0 if found.holds else FAILED
+
+
+@commands.command(short_help="Describe an audit for the methods section of a paper.")
+@table_options
+@rule_option
+@learning_options
+@score_options
+@role_options
+@statistic_option
+@test_options
+@click.option(
+    "--format",
+    type=click.Choice(["text", "latex", "markdown"]),
+    default="text",
+    show_default=True,
+    help="latex has \\cite keys, whose entries --bibtex prints.",
+)
+@click.option("--bibtex", is_flag=True, help="Print the sources alone, as BibTeX.")
+def methods(file: Files, format: str, bibtex: bool, **options: Any) -> None:
+    """Print a paragraph for the methods section of a paper, and its sources.
+
+    FILE is an audit.json, or a table that is audited first. Nothing is said that was not done.
+
+    \b
+    sabotage methods out/audit.json
+    sabotage methods out/audit.json --format latex > methods.tex
+    sabotage methods out/audit.json --bibtex > methods.bib
+    """
+    from sabotage.reports import describing
+
+    from sabotage.errors import printable
+    from sabotage.methods import describe_methods
+
+    found = describe_methods(audited(file, options))
+    text = describing.to_bibtex(found) if bibtex else describing.render(found, format)
+    click.echo(printable(text), nl=False)
+
+
 @commands.command(short_help="Fit a learned rule and write it, to be used as any other.")
 @table_options
 @click.option("--rule", metavar="NAME", required=True, help="What to fit: stacking, learned_gate, calibrated:mean ...")
@@ -496,7 +611,8 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     panel = read(path, (), {})
     terminal.print_panel(panel)
     with progress_bar() as progress:
-        audit = analyze_panel(panel, n_permutations=permutations, seed=seed, threads=threads, progress=progress)
+        beside: dict[str, Any] = {"compare": None, "attribute": None, "threads": threads, "progress": progress}
+        audit = analyze_panel(panel, n_permutations=permutations, seed=seed, **beside)
     writing.write_audit(audit, output)
     terminal.print_audit(audit, is_written=True)
     terminal.print_written(output, "preds.parquet")

@@ -1,21 +1,17 @@
 """The figures of an audit as pictures for its page."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sabotage.reports import figures
 from sabotage.reports.blocks import Picture
 
+if TYPE_CHECKING:
+    from sabotage.reports.figures import Rendered
 
-def pictures(content: Mapping[str, Any], audit: Any = None) -> tuple[Picture, ...]:
-    """Return every figure that the content has data for, as an svg element with its title and sentence."""
-    if audit is None:
-        return ()
-    found = [("role_bars", "Roles", figures.role_bars, 0.55 + 0.32 * len(audit.agents))]
-    if audit.permutation is not None:
-        found.append(("permutation_null", "Permutation test", figures.permutation_null, 2.1))
-    if any(profile.n_confidence for profile in audit.agents):
-        found.append(("reliability_diagram", "Calibration", figures.reliability_diagram, 2.6))
-    return tuple(
-        Picture(name, title, title, figures.to_svg(draw, audit, height)) for name, title, draw, height in found
-    )
+
+def pictures(content: Mapping[str, Any], rendered: "Rendered | None" = None) -> tuple[Picture, ...]:
+    """Return every figure that the content has data for; `rendered` are those that were drawn before."""
+    from sabotage.reports.figures import render
+
+    drawn = render(dict(content)) if rendered is None else rendered
+    return tuple(Picture(one.name, one.title, one.about, drawn.svgs[one.name]) for one in drawn.drawings)

@@ -132,6 +132,16 @@ def to_latex(table: Table) -> str:
     return "\n".join([*lines, r"\end{table}", ""])
 
 
+def markdown_text(text: str) -> str:
+    """Return text that Markdown shows as it is, in a paragraph of its own."""
+    return _paragraph(text)
+
+
+def latex_text(text: str) -> str:
+    """Return text that LaTeX shows as it is."""
+    return _latex(text)
+
+
 def _one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n")
 

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from sabotage.controls import measure_dose_response, run_controls
     from sabotage.custom import fusion_rule
     from sabotage.diagnosis import Diagnosis, diagnose
+    from sabotage.differing import Difference, diff
     from sabotage.emitting import emit
     from sabotage.errors import SabotageError, SabotageWarning
     from sabotage.functions import FunctionAgent
     from sabotage.fusion import Decision, fuse, recorded, replay
+    from sabotage.gates import Checked, Gate, check
     from sabotage.headroom import measure_headroom
     from sabotage.humans import HumanAgent
     from sabotage.interventions import Intervention
     from sabotage.learning import Fitted, cross_fit, fit, load_fitted
+    from sabotage.methods import Methods, describe_methods
     from sabotage.panel import Panel
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
@@ -40,16 +43,20 @@ _HOME = {
     "Assessment": "assessing",
     "Attribution": "shares",
     "Audit": "audit",
+    "Checked": "gates",
     "Collected": "collecting",
     "Comparison": "comparison",
     "Decision": "fusion",
     "Diagnosis": "diagnosis",
+    "Difference": "differing",
     "Emissions": "agents",
     "EstimatorAgent": "agents",
     "Fitted": "learning",
     "FunctionAgent": "functions",
+    "Gate": "gates",
     "HumanAgent": "humans",
     "Intervention": "interventions",
+    "Methods": "methods",
     "Panel": "panel",
     "Permutation": "results",
     "RecordedAgent": "agents",
@@ -62,10 +69,13 @@ _HOME = {
     "assess": "assessing",
     "assign_roles": "roles",
     "attribute": "attribution",
+    "check": "gates",
     "collect": "collecting",
     "compare": "comparison",
     "cross_fit": "learning",
+    "describe_methods": "methods",
     "diagnose": "diagnosis",
+    "diff": "differing",
     "emit": "emitting",
     "fit": "learning",
     "fuse": "fusion",
@@ -89,16 +99,20 @@ __all__ = [
     "Assessment",
     "Attribution",
     "Audit",
+    "Checked",
     "Collected",
     "Comparison",
     "Decision",
     "Diagnosis",
+    "Difference",
     "Emissions",
     "EstimatorAgent",
     "Fitted",
     "FunctionAgent",
+    "Gate",
     "HumanAgent",
     "Intervention",
+    "Methods",
     "Panel",
     "Permutation",
     "RecordedAgent",
@@ -111,10 +125,13 @@ __all__ = [
     "assess",
     "assign_roles",
     "attribute",
+    "check",
     "collect",
     "compare",
     "cross_fit",
+    "describe_methods",
     "diagnose",
+    "diff",
     "emit",
     "fit",
     "fuse",

@@ -12,7 +12,10 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
+from sabotage.beside import attribute_beside, compare_beside
+from sabotage.cases import Cases, list_cases
 from sabotage.controls import Controls, DoseResponse
+from sabotage.curves import Curves, measure_curves
 from sabotage.decisions import DecisionScores, SabotageTotals, count_sabotage, score_decision
 from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
@@ -37,10 +40,14 @@ from sabotage.results import Permutation
 from sabotage.roles import THRESHOLD, Roles, assign_roles
 from sabotage.rules import Rule
 from sabotage.selfchecks import SabotageCheck, check_sabotage
+from sabotage.shares import Attribution
 from sabotage.verdicts import DELTA
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sabotage.comparison import Comparison
+    from sabotage.methods import Methods
 
 SCHEMA = 1
 TOP_K = (1, 2, 3)
@@ -52,8 +59,8 @@ class Audit:
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
     `bounds`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`, `permutation`, `controls`,
-    `headroom` and `dose_response` are small frozen objects; `finding` is three sentences; `notes` are warnings and the
-    reason of every null.
+    `headroom`, `dose_response`, `comparison`, `attribution` and `curves` are small frozen objects; `replay` is the rule
+    made ready for the panel; `finding` is three sentences; `notes` are warnings and the reason of every null.
     """
 
     panel: Panel
@@ -72,6 +79,10 @@ class Audit:
     controls: Controls | None
     headroom: Headroom | None
     dose_response: DoseResponse | None
+    comparison: "Comparison | None"
+    attribution: Attribution | None
+    replay: Replay
+    curves: Curves
     finding: tuple[str, ...]
     notes: tuple[str, ...]
     sha256: str | None
@@ -134,6 +145,9 @@ class Audit:
                 "routing": asdict(self.routing),
             },
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
+            "comparison": None if self.comparison is None else self.comparison.to_dict(),
+            "attribution": None if self.attribution is None else self.attribution.to_dict(),
+            "curves": self.curves.to_dict(),
         }
 
     @cached_property
@@ -145,12 +159,22 @@ class Audit:
         """Return audit.json: strict JSON at full precision, the same bytes for the same input, options and version."""
         return json.dumps(self.content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
-    def to_html(self) -> str:
-        """Return the report as one self-contained page."""
+    def cases(self, media: str | None = None) -> Cases:
+        """List the examples behind the numbers; `media` is where their files lie: "clips/{id}.mp4"."""
+        return list_cases(self.role_table, self.replay, media)
+
+    def to_html(self, media: str | None = None) -> str:
+        """Return the report as one self-contained page; `media` is where examples' files lie: "clips/{id}.mp4"."""
         from sabotage.reports.drawn import pictures
         from sabotage.reports.page import report_page
 
-        return report_page(self.content, None, pictures(self.content, self))
+        return report_page(self.content, self.cases(media).to_dict(self.content), pictures(self.content))
+
+    def methods(self) -> "Methods":
+        """Describe how this was made, for the methods section of a paper; its sources come along."""
+        from sabotage.methods import describe_methods
+
+        return describe_methods(self)
 
     def _repr_html_(self) -> str:
         from sabotage.reports.cards import audit_card
@@ -180,6 +204,8 @@ def analyze(
     exact: bool | None = None,
     controls: bool = True,
     dose_response: bool = False,
+    compare: bool | None = False,
+    attribute: bool | None = False,
     strict: bool = False,
     clip: float = CLIP,
     temperature: float = TEMPERATURE,
@@ -206,6 +232,9 @@ engine, progress
     controls, dose_response : bool
         Whether to run the test with the best reliability there could be and with none, and with more and more of the
         best; see `sabotage.run_controls` and `sabotage.measure_dose_response`.
+    compare, attribute : bool or None
+        Whether to compare the rules of the catalogue that need no learning, see `sabotage.compare`, and to say what
+        each agent is worth, see `sabotage.attribute`; None: where that is quick.
     strict : bool
         Whether a sign that the truth went into the scores is an error instead of a warning.
     clip, temperature : float
@@ -289,6 +318,10 @@ engine, progress
     if not dose_response:
         notes.add("dose_response is null: it was not asked for")
     self_checks = check_sabotage(roles, notes)
+    comparison = compare_beside(
+        ready, compare, notes, statistic=statistic, threshold=threshold, top_k=ks, seed=seed, threads=threads
+    )
+    attribution = attribute_beside(ready, attribute, notes, seed=seed, threads=threads)
     note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,
@@ -310,6 +343,8 @@ engine, progress
         "exact": exact,
         "controls": controls,
         "dose_response": dose_response,
+        "compare": comparison is not None,
+        "attribute": attribution is not None,
         "strict": strict,
         "clip": float(clip),
         "temperature": float(temperature),
@@ -345,6 +380,10 @@ engine, progress
         controls=beside.controls,
         headroom=beside.headroom,
         dose_response=beside.dose_response,
+        comparison=comparison,
+        attribution=attribution,
+        replay=ready,
+        curves=measure_curves(panel, decided, permutation),
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
         sha256=digest,

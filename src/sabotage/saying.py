@@ -26,6 +26,11 @@ def p_text(p: float) -> str:
     return f"{p:.3f}" if p >= 0.01 else f"{p:.2g}"
 
 
+def count_of(count: int, noun: str, plural: str | None = None) -> str:
+    """Write how many there are: 1 example, 2 examples."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def series(parts: Sequence[str]) -> str:
     """Join as 'a, b and c'."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -14,7 +14,7 @@ from sabotage.errors import SabotageError, SabotageWarning, printable
 if TYPE_CHECKING:
     from sabotage.panel import Panel
 
-COULD_NOT, INTERRUPTED = 2, 130
+FAILED, COULD_NOT, INTERRUPTED = 1, 2, 130
 Files = str | list[str]
 
 
@@ -52,6 +52,36 @@ def learned(file: Files, panel: "Panel", settings: dict[str, Any], table: dict[s
     name = settings.pop("rule")
     panel, rules = prepared(file, panel, [] if name is None else [name], settings, table)
     return panel, rules[0] if rules else None
+
+
+def audited(file: Files, options: dict[str, Any], **fixed: Any) -> Any:
+    """Return the content of an audit.json, or audit a table; `fixed` are settings that no option gives.
+
+    Raises SabotageError where options of an analysis are given for an audit that was made.
+    """
+    from sabotage.contents import is_audit, read_content
+
+    if is_audit(file):
+        context = click.get_current_context()
+        ours = [one for one in context.command.params if one.name in options and isinstance(one, click.Option)]
+        given = [one.opts[0] for one in ours if _is_given(context, str(one.name))]
+        if given:
+            raise SabotageError(f"{file} is an audit that was made with its own settings: leave out {given[0]}")
+        return read_content(str(file))
+    from sabotage.audit import analyze
+    from sabotage.options import split
+    from sabotage.reports.progress import progress_bar
+
+    table, settings = split(options)
+    panel = read(file, settings["within"], table)
+    panel, settings["rule"] = learned(file, panel, settings, table)
+    with progress_bar() as progress:
+        return analyze(panel, **(settings | fixed), progress=progress)
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
 
 
 def print_json(value: object) -> None:
