@@ -119,8 +119,8 @@ def roles(source: Source) -> Section:
     )
     about = (
         "Examples on which each agent has each role, with the share of all examples; a saboteur misled with a"
-        " confidence of at least its threshold. Flags are shares of the wrong decisions; pivotal saboteurs: the decision is"
-        " right without them."
+        " confidence of at least its threshold. Flags are shares of the wrong decisions; pivotal saboteurs: the"
+        " decision is right without them."
     )
     grid = Grid("roles", "Roles of each agent.", tuple(columns), tuple(rows), about)
     return Section("roles", "Who did what", "Roles", (Text(text), *source.drawn("role_bars"), grid))

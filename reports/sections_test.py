@@ -110,7 +110,8 @@ def _seeds(test: Mapping[str, Any]) -> Grid:
     columns = (
         Column("seed", "seed", None, True), Column("n_examples", "examples", "n"),
         Column("clean", "as observed", "clean"), Column("broken_mean", "shuffled", "shuffled"),
-        Column("gap", "gap", "gap"), Column("p_value", "p, one-sided", "p_value"), Column("p_value_two_sided", "p, two-sided", "p_two_sided"),
+        Column("gap", "gap", "gap"), Column("p_value", "p, one-sided", "p_value"),
+        Column("p_value_two_sided", "p, two-sided", "p_two_sided"),
     )  # fmt: skip
     rows = []
     for seed in test["seeds"]:

@@ -109,7 +109,9 @@
         link.className = "about";
         link.textContent = "?";
         link.setAttribute("aria-label", `Definition of ${button.textContent}`);
-        heading.prepend(button);
+        const both = make("span", null, "heading");
+        both.append(button, link);
+        heading.replaceChildren(both);
       } else {
         heading.replaceChildren(button);
       }
@@ -133,7 +135,7 @@
     button.type = "button";
     button.addEventListener("click", () => copy(table));
     tools.append(filter, button, shown);
-    box.before(tools);
+    box.after(tools);
     light(table);
   };
   const light = (table) => {
@@ -155,7 +157,8 @@
       const row = make("tr");
       cells.forEach((packed, k) => {
         const [text, beside, value, low, high, tip, key] = Array.isArray(packed) ? packed : [packed];
-        const cell = make(k === 0 && kinds[k] ? "th" : "td", null, kinds[k] ? "name" : "");
+        const kind = kinds[k] ? (text.length > 24 ? "name" : "name short") : "";
+        const cell = make(k === 0 && kinds[k] ? "th" : "td", null, kind);
         cell.append(kinds[k] ? isolated(text) : document.createTextNode(text.replace(" %", "\u00a0%")));
         if (cell.tagName === "TH") cell.scope = "row";
         if (beside) cell.append(make("small", beside));
@@ -205,6 +208,9 @@
   };
   const emissions = (example) => {
     const table = make("table");
+    const caption = table.createCaption();
+    caption.className = "unseen";
+    caption.textContent = "What each agent said";
     const head = table.createTHead().insertRow();
     for (const name of ["agent", "label", "confidence", "self-assessment", "role", "pivotal"]) {
       const heading = make("th", name, ["agent", "label", "role", "pivotal"].includes(name) ? "name" : "");
