@@ -10,8 +10,12 @@ if TYPE_CHECKING:
 
 
 def pictures(content: Mapping[str, Any], rendered: "Rendered | None" = None) -> tuple[Picture, ...]:
-    """Return every figure that the content has data for; `rendered` are those that were drawn before."""
-    from sabotage.reports.figures import render
+    """Return every figure that the content has data for, as an svg element with its title and sentence.
 
-    drawn = render(dict(content)) if rendered is None else rendered
-    return tuple(Picture(one.name, one.title, one.about, drawn.svgs[one.name]) for one in drawn.drawings)
+    `rendered` are the figures where they are drawn already.
+    """
+    if rendered is None:
+        from sabotage.reports.figures import render
+
+        rendered = render(content)
+    return tuple(Picture(one.name, one.title, one.about, rendered.svgs[one.name]) for one in rendered.drawings)

@@ -144,12 +144,14 @@ def coverage(source: Source) -> Section:
         )
     for key, words in (("chance_top_k", "k classes at random"), ("frequent_top_k", "the k most frequent classes")):
         rows.append((named(words), *(measured(decision[key].get(k)) for k in ks)))
-    about = "Abstentions cover nothing. The last two rows are what no prediction at all would cover."
-    grid = Grid(
-        "top-k-table", "Share of examples whose truth is among the k highest scores.", columns, tuple(rows), about
+    about = Text(
+        "Abstentions cover nothing. The last two rows are what no prediction at all would cover:",
+        "soft",
+        ("chance_top_k", "frequent_top_k"),
     )
-    terms = Text("", "soft", ("top_k", "chance_top_k", "frequent_top_k"))
-    return Section("top-k", "Top-k coverage", "Top-k", (grid, *source.drawn("top_k_curve"), terms))
+    caption = "Share of examples whose truth is among the k highest scores."
+    grid = Grid("top-k-table", caption, columns, tuple(rows))
+    return Section("top-k", "Top-k coverage", "Top-k", (grid, about, *source.drawn("top_k_curve")))
 
 
 def reliability(source: Source) -> Section:

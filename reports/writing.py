@@ -59,6 +59,7 @@ def write_audit(audit: Audit, folder: str | Path, media: str | None = None) -> N
         if not is_there:
             missing = media.replace(medias.PLACE, name)
             warnings.warn(f"{missing} is not there: the report's links may lead nowhere", SabotageWarning, stacklevel=2)
+
     cases = audit.cases(media).to_dict(audit.content)
     texts = {
         "audit.json": audit.to_json(),

@@ -164,7 +164,7 @@ class Audit:
         return list_cases(self.role_table, self.replay, media)
 
     def to_html(self, media: str | None = None) -> str:
-        """Return the report as one self-contained page; `media` is where examples' files lie: "clips/{id}.mp4"."""
+        """Return the report as one self-contained page; `media` is where the files of its cases lie."""
         from sabotage.reports.drawn import pictures
         from sabotage.reports.page import report_page
 
