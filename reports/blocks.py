@@ -193,7 +193,7 @@ def shared(value: float | None, interval: Span = None, tip: str = "", why: str =
 
 def chance(p: float | None, tip: str = "", why: str = "") -> Datum:
     """Return a p-value."""
-    return Datum(NONE, tip=why or "not known") if p is None else Datum(p_text(p), p, tip=tip)
+    return Datum(NONE, tip=why or "not known") if p is None else Datum(_typeset(p_text(p)), p, tip=tip)
 
 
 def estimated(found: Mapping[str, Any] | None, tip: str = "", why: str = "", signed: bool = False) -> Datum:

@@ -75,7 +75,6 @@ GLOSSARY = {
         "P(saboteur) / (P(potential saboteur) × P(wrong decision))",
         ALL,
     ),
-    "coverage": Term("coverage", "The share of examples on which an agent spoke.", "n / all examples", ALL),
     "accuracy": Term(
         "accuracy", "The share of labels that are right; of a decision, abstentions count as wrong.", "", "n"
     ),

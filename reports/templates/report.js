@@ -180,7 +180,8 @@
   const dialog = document.getElementById("cases-dialog");
   const flags = { potential_saboteur: "potential saboteur", pivotal_saboteur: "pivotal saboteur", pivotal_contributor: "pivotal contributor", wrong: "wrong decision" };
   const label = (index) => (index === null ? "none" : cases.classes[index]);
-  const number = (value) => (value === null || value === undefined ? "–" : String(Math.round(value * 1000) / 1000));
+  const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(3).replace("-", "−"));
+  const order = cases && cases.order ? `, ${cases.order}` : "";
   const headline = (key) => {
     const [agent, role, kind, ...rest] = key.split(":");
     const where = kind === "class" ? `, class ${label(Number(rest[0]))}` : kind === "group" ? `, group ${rest.join(":")}` : "";
@@ -247,7 +248,7 @@
     opener = from || null;
     document.getElementById("cases-dialog-title").replaceChildren(isolated(headline(key)));
     document.getElementById("cases-dialog-about").textContent =
-      `${cell.listed.length.toLocaleString("en")} of ${cell.n.toLocaleString("en")} shown; all are in roles.parquet.`;
+      `${cell.listed.length.toLocaleString("en")} of ${cell.n.toLocaleString("en")} shown${order}; all are in roles.parquet.`;
     document.getElementById("cases-dialog-list").replaceChildren(...cell.listed.map((index) => {
       const example = cases.examples[index];
       const article = make("article");
