@@ -26,7 +26,7 @@ GLOSSARY = {
         "The label that is held against the truth; recorded where it stood in the file, replayed where the rule made"
         " it.",
     ),
-    "rule": Term("fusion rule", "What makes one label out of what the agents emitted.", "see `sabotage rules`"),
+    "rule": Term("fusion rule", "What makes one label out of what the agents emitted.", "sabotage rules"),
     "reliability": Term(
         "reliability",
         "What a rule weighs an agent by: its self-assessment where every agent has one, else a confidence.",

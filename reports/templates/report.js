@@ -108,6 +108,8 @@
       if (link) {
         link.className = "about";
         link.textContent = "?";
+        heading.title = link.title;
+        link.removeAttribute("title");
         link.setAttribute("aria-label", `Definition of ${button.textContent}`);
         const both = make("span", null, "heading");
         both.append(button, link);
