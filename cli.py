@@ -6,7 +6,7 @@ from typing import Any
 import click
 from sabotage.reports.progress import progress_bar
 
-from sabotage.errors import SabotageError
+from sabotage.errors import SabotageError, printable
 from sabotage.gate_options import gate_options, gates_of
 from sabotage.options import (
     assessing_options,
@@ -130,6 +130,22 @@ def analyze(
         terminal.print_audit(audit, output is not None)
         if output is not None:
             terminal.print_written(output, figures=drawn)
+
+
+@commands.command(short_help="Make the page of an audit.json again, and its figures.")
+@click.argument("file", type=click.Path(), metavar="AUDIT.JSON")
+@click.option("-o", "--output", metavar="PLACE", help="A folder, or a name that ends in .html.")
+@click.option("--figures", metavar="F,F", default="none", help="Write figures too: svg, png, pdf.")
+def report(file: str, output: str | None, figures: str) -> None:
+    """Make report.html again from an audit.json, and from the cases.json beside it, without computing anything.
+
+    \b
+    sabotage report out/audit.json
+    sabotage report out/audit.json -o paper/ --figures svg,pdf
+    """
+    from sabotage.reports.rebuilding import rebuild
+
+    click.echo(f"written: {printable(', '.join(rebuild(file, output, figures.split(','))))}")
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")
