@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml meson.build cli.py $(wildcard src/sabotage/*.py kernels/* kernels/core/* reports/*.py reports/templates/*)
+SOURCES := pyproject.toml meson.build cli.py $(wildcard src/sabotage/*.py kernels/* kernels/core/* reports/*.py reports/figures/*.py reports/templates/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-oldest packaging sanitize clean
+.PHONY: help demo test test-browser lint test-oldest packaging sanitize clean
 
 help:
 	@echo "make demo         analyse predictions on handwritten digits; the report is demo-report/report.html"
 	@echo "make test         run the tests"
+	@echo "make test-browser open reports in headless Chromium (chromium and chromedriver); pictures in browser-screenshots"
 	@echo "make lint         ruff, and mypy on the installed package"
 	@echo "make test-oldest  run the tests with the oldest dependencies that are supported"
 	@echo "make packaging    install from an sdist, editably, and without a compiler, in empty environments"
@@ -43,6 +44,13 @@ demo: $(VENV)/.installed
 test: $(VENV)/.testing $(VENV)/.installed
 	@$(BIN)/python -m pytest --quiet
 
+$(VENV)/.browsing: $(VENV)/.testing
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation ".[test,browser]"
+	@touch $@ $(VENV)/.installed
+
+test-browser: $(VENV)/.browsing $(VENV)/.installed
+	@$(BIN)/python -m pytest --quiet tests/browser
+
 # mypy cannot look through the build's import hooks, so it checks what was installed.
 lint: $(VENV)/.linting $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -61,4 +69,4 @@ sanitize: $(VENV)/.testing
 	BIN=$(CURDIR)/$(BIN) sh tests/sanitize.sh
 
 clean:
-	rm -rf .venv .venv-oldest build dist demo-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest build dist demo-report browser-screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ from sabotage.errors import SabotageError
 from sabotage.gate_options import gate_options, gates_of
 from sabotage.options import (
     assessing_options,
+    beside_options,
     clip_option,
     collecting_options,
     column_options,
@@ -89,9 +90,11 @@ def validate(file: Files, **table: Any) -> None:
 @click.option(
     "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
 )
+@beside_options
 @click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
+@click.option("--media", metavar="PATTERN", help="Where an example's file lies, for links: 'clips/{id}.mp4'.")
 @json_option
-def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> None:
+def analyze(file: Files, output: str | None, media: str | None, as_json: bool, **options: Any) -> None:
     """Audit the decisions of FILE: roles, profiles, bounds, permutation test.
 
     FILE is a table of one row an example or one row a candidate, a folder of parts, or several files.
@@ -105,6 +108,7 @@ def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> N
     from sabotage.audit import analyze as analyze_panel
 
     table, settings = split(options)
+    writing.check_media(media, output)
     if output is not None:
         writing.check_folder(output)
     panel = read(file, settings["within"], table)
@@ -114,7 +118,7 @@ def analyze(file: Files, output: str | None, as_json: bool, **options: Any) -> N
     with progress_bar() as progress:
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
-        writing.write_audit(audit, output)
+        writing.write_audit(audit, output, media)
     if as_json:
         click.echo(audit.to_json(), nl=False)
     else:
@@ -607,7 +611,8 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     panel = read(path, (), {})
     terminal.print_panel(panel)
     with progress_bar() as progress:
-        audit = analyze_panel(panel, n_permutations=permutations, seed=seed, threads=threads, progress=progress)
+        beside: dict[str, Any] = {"compare": None, "attribute": None, "threads": threads, "progress": progress}
+        audit = analyze_panel(panel, n_permutations=permutations, seed=seed, **beside)
     writing.write_audit(audit, output)
     terminal.print_audit(audit, is_written=True)
     terminal.print_written(output, "preds.parquet")

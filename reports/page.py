@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -16,16 +16,17 @@ from sabotage.results import Permutation
 from sabotage.roles import ROLES
 from sabotage.saying import p_text, percent, what_was_not_shown
 
+if TYPE_CHECKING:
+    from sabotage.reports.figures import Rendered
 
-def report_page(audit: Audit) -> str:
+
+def report_page(audit: Audit, rendered: "Rendered | None" = None) -> str:
     """Return the report of an audit: the same bytes for the same audit, no network, all text escaped."""
-    from sabotage.reports import figures
+    from sabotage.reports.figures import render
 
-    drawn = [("Roles", _svg(figures.role_bars, audit, 0.55 + 0.32 * len(audit.agents)))]
-    if audit.permutation is not None:
-        drawn.append(("Permutation test", _svg(figures.permutation_null, audit, 2.1)))
-    if any(profile.n_confidence for profile in audit.agents):
-        drawn.append(("Calibration", _svg(figures.reliability_diagram, audit, 2.6)))
+    if rendered is None:
+        rendered = render(audit)
+    drawn = [(drawing.title, Markup(rendered.svgs[drawing.name])) for drawing in rendered.drawings]
     limit = None if audit.permutation is None else what_was_not_shown(audit.permutation)
     reading = about_ablations(audit.panel)
     return _render(
@@ -53,12 +54,6 @@ def diagnosis_card(diagnosis: Diagnosis) -> str:
 def table_card(title: str, sentences: Sequence[str], table: Table) -> str:
     """Return a notebook's view of a table, with what it says above."""
     return _render("table.html", title=title, sentences=sentences, table=table)
-
-
-def _svg(draw: Any, audit: Audit, height: float) -> Markup:
-    from sabotage.reports.figures import to_svg
-
-    return Markup(to_svg(draw, audit, height))
 
 
 def _render(template: str, **values: object) -> str:

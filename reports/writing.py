@@ -1,17 +1,20 @@
 """The output folder: each file whole or not there."""
 
 import csv
+import json
 import os
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
 from sabotage.reports.tables import FORMULA_STARTS
 
+from sabotage import media as medias
 from sabotage.audit import Audit
-from sabotage.errors import SabotageError
+from sabotage.errors import SabotageError, SabotageWarning
 from sabotage.files import written
 
-FILES = ("audit.json", "roles.parquet", "profiles.csv", "report.html")
+FILES = ("audit.json", "cases.json", "roles.parquet", "profiles.csv", "report.html")
 
 
 def check_folder(folder: str) -> None:
@@ -32,10 +35,33 @@ def check_folder(folder: str) -> None:
         raise SabotageError(f"{folder} cannot be written: {existing} is not writable")
 
 
-def write_audit(audit: Audit, folder: str | Path) -> None:
-    """Write audit.json, roles.parquet, profiles.csv and report.html; other files in the folder stay."""
+def check_media(pattern: str | None, folder: str | None) -> None:
+    """Raise SabotageError for a pattern of media that makes no links, or that no page would show."""
+    if pattern is None:
+        return
+    medias.check(pattern)
+    if folder is None:
+        raise SabotageError("--media is for the links of a report: give -o a folder too")
+
+
+def write_audit(audit: Audit, folder: str | Path, media: str | None = None) -> None:
+    """Write audit.json, cases.json, roles.parquet, profiles.csv and report.html; other files in the folder stay.
+
+    `media` is where an example's file lies, "clips/{id}.mp4", seen from the folder or from the working directory.
+    """
     folder = Path(folder)
-    texts = {"audit.json": audit.to_json(), "report.html": audit.to_html()}
+    if media is not None:
+        name = str(audit.panel.ids[0].as_py())
+        media, is_there = medias.settle(media, folder, name)
+        if not is_there:
+            missing = media.replace(medias.PLACE, name)
+            warnings.warn(f"{missing} is not there: the report's links may lead nowhere", SabotageWarning, stacklevel=2)
+    cases = audit.cases(media).to_dict(audit.content)
+    texts = {
+        "audit.json": audit.to_json(),
+        "cases.json": json.dumps(cases, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n",
+        "report.html": audit.to_html(),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -12,7 +12,10 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
+from sabotage.beside import attribute_beside, compare_beside
+from sabotage.cases import Cases, list_cases
 from sabotage.controls import Controls, DoseResponse
+from sabotage.curves import Curves, measure_curves
 from sabotage.decisions import DecisionScores, SabotageTotals, count_sabotage, score_decision
 from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError
@@ -37,11 +40,13 @@ from sabotage.results import Permutation
 from sabotage.roles import THRESHOLD, Roles, assign_roles
 from sabotage.rules import Rule
 from sabotage.selfchecks import SabotageCheck, check_sabotage
+from sabotage.shares import Attribution
 from sabotage.verdicts import DELTA
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sabotage.comparison import Comparison
     from sabotage.methods import Methods
 
 SCHEMA = 1
@@ -54,8 +59,8 @@ class Audit:
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
     `bounds`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`, `permutation`, `controls`,
-    `headroom` and `dose_response` are small frozen objects; `finding` is three sentences; `notes` are warnings and the
-    reason of every null.
+    `headroom`, `dose_response`, `comparison`, `attribution` and `curves` are small frozen objects; `replay` is the rule
+    made ready for the panel; `finding` is three sentences; `notes` are warnings and the reason of every null.
     """
 
     panel: Panel
@@ -74,6 +79,10 @@ class Audit:
     controls: Controls | None
     headroom: Headroom | None
     dose_response: DoseResponse | None
+    comparison: "Comparison | None"
+    attribution: Attribution | None
+    replay: Replay
+    curves: Curves
     finding: tuple[str, ...]
     notes: tuple[str, ...]
     sha256: str | None
@@ -136,6 +145,9 @@ class Audit:
                 "routing": asdict(self.routing),
             },
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
+            "comparison": None if self.comparison is None else self.comparison.to_dict(),
+            "attribution": None if self.attribution is None else self.attribution.to_dict(),
+            "curves": self.curves.to_dict(),
         }
 
     @cached_property
@@ -146,6 +158,10 @@ class Audit:
     def to_json(self) -> str:
         """Return audit.json: strict JSON at full precision, the same bytes for the same input, options and version."""
         return json.dumps(self.content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def cases(self, media: str | None = None) -> Cases:
+        """List the examples behind the numbers; `media` is where their files lie: "clips/{id}.mp4"."""
+        return list_cases(self.role_table, self.replay, media)
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
@@ -187,6 +203,8 @@ def analyze(
     exact: bool | None = None,
     controls: bool = True,
     dose_response: bool = False,
+    compare: bool | None = False,
+    attribute: bool | None = False,
     strict: bool = False,
     clip: float = CLIP,
     temperature: float = TEMPERATURE,
@@ -213,6 +231,9 @@ engine, progress
     controls, dose_response : bool
         Whether to run the test with the best reliability there could be and with none, and with more and more of the
         best; see `sabotage.run_controls` and `sabotage.measure_dose_response`.
+    compare, attribute : bool or None
+        Whether to compare the rules of the catalogue that need no learning, see `sabotage.compare`, and to say what
+        each agent is worth, see `sabotage.attribute`; None: where that is quick.
     strict : bool
         Whether a sign that the truth went into the scores is an error instead of a warning.
     clip, temperature : float
@@ -296,6 +317,10 @@ engine, progress
     if not dose_response:
         notes.add("dose_response is null: it was not asked for")
     self_checks = check_sabotage(roles, notes)
+    comparison = compare_beside(
+        ready, compare, notes, statistic=statistic, threshold=threshold, top_k=ks, seed=seed, threads=threads
+    )
+    attribution = attribute_beside(ready, attribute, notes, seed=seed, threads=threads)
     note_agreement(agreement, notes)
     settings = {
         "rule": ready.rule.name,
@@ -317,6 +342,8 @@ engine, progress
         "exact": exact,
         "controls": controls,
         "dose_response": dose_response,
+        "compare": comparison is not None,
+        "attribute": attribution is not None,
         "strict": strict,
         "clip": float(clip),
         "temperature": float(temperature),
@@ -352,6 +379,10 @@ engine, progress
         controls=beside.controls,
         headroom=beside.headroom,
         dose_response=beside.dose_response,
+        comparison=comparison,
+        attribution=attribution,
+        replay=ready,
+        curves=measure_curves(panel, decided, permutation),
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),
         notes=tuple(notes),
         sha256=digest,

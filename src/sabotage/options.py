@@ -195,6 +195,18 @@ test_options = stacked(
     click.option("--dose-response", is_flag=True, help="See how much perfect reliability it takes to be noticed."),
     click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error."),
 )
+beside_options = stacked(
+    click.option(
+        "--compare/--no-compare",
+        default=None,
+        help="Compare the rules of the catalogue; by default where that is quick.",
+    ),
+    click.option(
+        "--attribute/--no-attribute",
+        default=None,
+        help="Say what each agent is worth; by default where that is quick.",
+    ),
+)
 what_if_options = stacked(
     click.option("--drop", multiple=True, metavar="AGENT", help="Also with the agent silent; repeatable."),
     click.option(

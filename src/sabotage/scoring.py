@@ -74,14 +74,18 @@ def aurc(right: np.ndarray, confidence: np.ndarray) -> float:
 
     Examples of equal confidence are taken in expectation over their order (Geifman et al. 2019, arXiv:1805.08206).
     """
+    return float(risks(right, confidence).mean())
+
+
+def risks(right: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """Return the error rate among the 1, 2 ... n most confident, equals in expectation over their order: (n,)."""
     order = np.argsort(-confidence, kind="stable")
     wrong = (~right[order]).astype(np.float64)
     ordered = confidence[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     sizes = np.diff(np.r_[starts, len(ordered)])
     share = np.add.reduceat(wrong, starts) / sizes  # of errors in each group of equals, spread evenly over it
-    errors = np.cumsum(np.repeat(share, sizes))
-    return float((errors / np.arange(1, len(ordered) + 1)).mean())
+    return np.cumsum(np.repeat(share, sizes)) / np.arange(1, len(ordered) + 1)
 
 
 def brier_and_log_loss(truth: np.ndarray, scores: np.ndarray) -> tuple[float, float] | None:

@@ -1,12 +1,15 @@
 """The output folder: row groups, harmless names, and nothing half-written."""
 
+import json
+
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from builders import make_panel
-from sabotage.reports.writing import FILES, check_folder, write_audit
+from sabotage.reports.writing import FILES, check_folder, check_media, write_audit
 
-from sabotage import Panel, SabotageError, analyze
+from sabotage import Panel, SabotageError, SabotageWarning, analyze
+from sabotage.cases import fingerprint
 
 
 def renamed(panel: Panel, agents) -> Panel:
@@ -60,3 +63,20 @@ def test_folders_are_checked_beforehand(tmp_path):
     ):
         with pytest.raises(SabotageError, match=says):
             check_folder(folder)
+
+
+def test_cases_lie_beside_the_audit_that_they_belong_to(audit, tmp_path):
+    write_audit(audit, tmp_path)
+    cases = json.loads((tmp_path / "cases.json").read_text())
+    assert cases["audit"] == fingerprint(json.loads((tmp_path / "audit.json").read_text()))
+    assert cases["cells"]["*:wrong"]["n"] == audit.totals.n_wrong
+    assert all(example["media"] is None for example in cases["examples"])
+
+
+def test_media_are_linked_and_missing_ones_are_warned_of(audit, tmp_path):
+    with pytest.warns(SabotageWarning, match=r"clips/.*\.mp4 is not there"):
+        write_audit(audit, tmp_path, media="clips/{id}.mp4")
+    example = json.loads((tmp_path / "cases.json").read_text())["examples"][0]
+    assert example["media"] == f"clips/{example['id']}.mp4"
+    with pytest.raises(SabotageError, match="give -o a folder"):
+        check_media("clips/{id}.mp4", None)

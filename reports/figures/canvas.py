@@ -1,0 +1,207 @@
+"""What the figures share: the content of an audit, axes of the right size, names, labels at the ends of lines."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backend_bases import RendererBase
+from matplotlib.transforms import Bbox, ScaledTranslation
+from sabotage.reports.style import AXIS, INK, styled
+
+from sabotage.errors import SabotageError, printable
+
+Content = Mapping[str, Any]
+Source = Any  # an Audit or whatever else has `content`, or the dict of an audit.json
+Size = tuple[float, float]
+
+WIDTH = 3.4  # inches: one column of a paper
+SMALL = 6.5  # points: the smallest text
+TEXT = 7.0
+
+
+def content_of(audit: Source) -> Content:
+    """Return the content of audit.json, of an audit or of what was loaded.
+
+    Raises
+    ------
+    SabotageError
+        If it is neither.
+    """
+    content = getattr(audit, "content", audit)
+    if not isinstance(content, Mapping) or "agents" not in content or "input" not in content:
+        raise SabotageError(
+            f"a figure is drawn from an Audit or the dict of an audit.json: found {type(audit).__name__}"
+        )
+    return content
+
+
+@contextmanager
+def canvas(audit: Source, ax: Axes | None, size: Callable[[Content], Size]) -> Iterator[tuple[Content, Axes]]:
+    """Give the content and the axes to draw on, new ones of the right size where there are none, in the style."""
+    content = content_of(audit)
+    with styled():
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.figure(figsize=size(content)).add_subplot()
+        yield content, ax
+
+
+def needed(content: Content, key: str, what: str) -> Any:
+    """Return content[key]["inner"] of a dotted key; raises SabotageError with `what` where it is missing or None."""
+    found: Any = content
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+        if found is None:
+            raise SabotageError(f"the audit has no {what}")
+    return found
+
+
+def short(name: object, most: int = 20) -> str:
+    """Shorten a name for an axis."""
+    text = " ".join(printable(str(name)).split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def agents_of(content: Content) -> list[str]:
+    """Return the agents in file order."""
+    return list(content["agents"])
+
+
+def name_ticks(axis: Axis, at: Sequence[float], names: Sequence[str], **look: Any) -> None:
+    """Put names at ticks; a $ in a name is a $, also on axes that were made in another style."""
+    axis.set_ticks(list(at), list(names), parse_math=False, **look)
+
+
+def thinned(names: Sequence[str], most: int) -> list[str]:
+    """Leave out names so that at most `most` stay, at even steps from the first on."""
+    step = -(-len(names) // most)
+    return [name if place % step == 0 else "" for place, name in enumerate(names)]
+
+
+def below(ax: Axes, points: float) -> Any:
+    """Return the transform of a place that many points below the axes: x and y in shares of the axes."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return ax.transAxes + ScaledTranslation(0, -points / 72, figure.dpi_scale_trans)
+
+
+def legend_below(ax: Axes, points: float, columns: int, **options: Any) -> None:
+    """Put the legend below the axes, from their left edge on."""
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below(ax, points), ncols=columns, **options)
+
+
+def heading(ax: Axes, title: str, about: str = "", above: float = 4) -> None:
+    """Write a title, and what it is about in a smaller line, so many points above the axes.
+
+    They begin where the names at the left of the axes do, not at the axes, which would leave half of the width.
+    """
+
+    def left(renderer: RendererBase) -> Bbox:
+        names = ax.yaxis.get_tightbbox(renderer)
+        x = ax.bbox.x0 if names is None else min(ax.bbox.x0, names.x0)
+        return Bbox.from_extents(x, ax.bbox.y0, ax.bbox.x1, ax.bbox.y1)
+
+    for text, size, y in ((about, SMALL, above), (title, 7.5, above + (9.5 if about else 0))):
+        if text:
+            label = ax.annotate(text, (0, 1), xycoords=(left, "axes fraction"), xytext=(0, y),
+                                textcoords="offset points", ha="left", va="bottom", fontsize=size,
+                                annotation_clip=False)  # fmt: skip
+            label.set_parse_math(False)
+
+
+def beside(ax: Axes, y: float, text: str, colour: str = INK) -> None:
+    """Write a small text right of the axes, at a height of the data."""
+    ax.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+                va="center", fontsize=SMALL, color=colour, linespacing=1.1, annotation_clip=False)  # fmt: skip
+
+
+def height_of(ax: Axes) -> float:
+    """Return the height of axes in points, about: a layout may yet change it."""
+    return float(ax.get_window_extent().height / ax.get_figure(root=True).dpi * 72)  # type: ignore[union-attr]
+
+
+def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move values apart, as little as it takes, so that neighbours are at least `gap` apart between low and high."""
+    n = len(values)
+    if n == 0:
+        return []
+    gap = min(gap, (high - low) / max(n - 1, 1))
+    order = np.argsort(values, kind="stable")
+    # Blocks of touching labels lie around the mean of where they would be: pool those that overlap.
+    blocks: list[list[float]] = []  # wanted start, number
+    for place in order:
+        start, size = float(np.clip(values[place], low, high)), 1.0
+        while blocks and blocks[-1][0] + blocks[-1][1] * gap > start:
+            before, count = blocks.pop()
+            start = (before * count + (start - count * gap) * size) / (count + size)
+            size += count
+            start = min(max(start, low), high - (size - 1) * gap)
+        blocks.append([start, size])
+    placed = [start + k * gap for start, size in blocks for k in range(int(size))]
+    out = [0.0] * n
+    for place, value in zip(order, placed, strict=True):
+        out[int(place)] = value
+    return out
+
+
+def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "right", size: float = SMALL) -> None:
+    """Write what lines are beside their ends, moved apart where they would overlap.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its final limits of y.
+    ends : sequence of (value of y, text, colour)
+    side : {"right", "left"}
+    size : float
+        Points.
+    """
+    low, high = ax.get_ylim()
+    gap = 1.15 * size / height_of(ax) * (high - low)
+    places = spread([y for y, _, _ in ends], gap, low, high)
+    at, pad, align = (1.0, 5, "left") if side == "right" else (0.0, -5, "right")
+    for (y, text, colour), place in zip(ends, places, strict=True):
+        label = ax.annotate(
+            text,
+            (at, y),
+            xytext=(pad, (place - y) / (high - low) * height_of(ax)),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha=align,
+            va="center",
+            fontsize=size,
+            color=colour,
+            annotation_clip=False,
+        )
+        label.set_parse_math(False)
+        if abs(place - y) > gap / 2:
+            ax.annotate(
+                "",
+                (at, y),
+                xytext=(pad * 0.9, (place - y) / (high - low) * height_of(ax)),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                arrowprops={"arrowstyle": "-", "color": AXIS, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0},
+                annotation_clip=False,
+            )
+
+
+def line_height(content: Content, least: float = 2.2) -> float:
+    """Return the height in inches of a figure whose lines are labelled at their ends."""
+    return max(least, 0.75 + 0.125 * (len(content["agents"]) + 3))
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def percent_axis(axis: Axis) -> None:
+    """Write shares as percentages."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
