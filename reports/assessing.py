@@ -20,7 +20,7 @@ def assessment_table(assessment: Assessment) -> Table:
 
 def assessment_card(assessment: Assessment) -> str:
     """Return a notebook's view of an assessment."""
-    from sabotage.reports.page import table_card
+    from sabotage.reports.cards import table_card
 
     return table_card("Self-assessment", [_caption(assessment)], assessment_table(assessment))
 

@@ -47,7 +47,7 @@ def paper_table(attribution: Attribution) -> Table:
 
 def attribution_card(attribution: Attribution) -> str:
     """Return a notebook's view of an attribution."""
-    from sabotage.reports.page import table_card
+    from sabotage.reports.cards import table_card
 
     table = paper_table(attribution)
     return table_card("Attribution", [table.caption or ""], table)

@@ -64,7 +64,7 @@ def counts_table(collected: "Collected") -> Table:
 
 def collected_card(collected: "Collected") -> str:
     """Return a notebook's view of the counts."""
-    from sabotage.reports.page import table_card
+    from sabotage.reports.cards import table_card
 
     return table_card("Replies", [f"{collected.table.num_rows:,} examples.", *collected.notes], counts_table(collected))
 

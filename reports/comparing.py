@@ -91,7 +91,7 @@ def gap_cell(entry: Entry) -> Cell:
 
 def comparison_card(comparison: Comparison) -> str:
     """Return a notebook's view of a comparison: what it says, and the table."""
-    from sabotage.reports.page import table_card
+    from sabotage.reports.cards import table_card
 
     return table_card("Comparison", comparison.findings, paper_table(comparison))
 

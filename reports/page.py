@@ -1,86 +1,102 @@
-"""HTML: the report as one self-contained page, and the cards that results show in a notebook."""
+"""The report as one self-contained page: a pure function of the content of audit.json, its cases and its figures."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
-from sabotage.reports.tables import Table
+from sabotage.reports import (
+    sections_panel,
+    sections_parts,
+    sections_rules,
+    sections_scores,
+    sections_test,
+    sections_text,
+)
+from sabotage.reports.blocks import Datum, Grid, Maker, Picture, Section, Source, Text
+from sabotage.reports.embedding import as_script, linked
+from sabotage.reports.glossary import GLOSSARY
+from sabotage.reports.packing import packed
+from sabotage.reports.rendering import render, verbatim
 
-from sabotage.audit import Audit
-from sabotage.diagnosis import Diagnosis
-from sabotage.errors import printable
-from sabotage.remarks import about_ablations
-from sabotage.results import Permutation
-from sabotage.roles import ROLES
-from sabotage.saying import p_text, percent, what_was_not_shown
+from sabotage.saying import not_shown
 
-if TYPE_CHECKING:
-    from sabotage.reports.figures import Rendered
+MAKERS: tuple[Maker, ...] = (
+    sections_panel.panel,
+    sections_panel.roles,
+    sections_scores.profiles,
+    sections_scores.calibration,
+    sections_scores.coverage,
+    sections_rules.rules,
+    sections_rules.worth,
+    sections_test.permutation,
+    sections_scores.reliability,
+    sections_parts.parts,
+    sections_parts.sweep,
+    sections_scores.agreement,
+)
+TITLE_MOST = 120  # letters of a title
 
 
-def report_page(audit: Audit, rendered: "Rendered | None" = None) -> str:
-    """Return the report of an audit: the same bytes for the same audit, no network, all text escaped."""
-    from sabotage.reports.figures import render
+def report_page(content: Mapping[str, Any], cases: Mapping[str, Any] | None, drawings: Sequence[Picture]) -> str:
+    """Return the report: the same bytes for the same content, no network, every text escaped.
 
-    if rendered is None:
-        rendered = render(audit)
-    drawn = [(drawing.title, Markup(rendered.svgs[drawing.name])) for drawing in rendered.drawings]
-    limit = None if audit.permutation is None else what_was_not_shown(audit.permutation)
-    reading = about_ablations(audit.panel)
-    return _render(
-        "report.html", audit=audit, data=audit.to_dict(), figures=drawn, roles=ROLES, limit=limit, reading=reading
+    Parameters
+    ----------
+    content : mapping
+        The content of audit.json, of this version or an older one.
+    cases : mapping or None
+        The content of cases.json, for the examples behind the numbers.
+    drawings : sequence of Picture
+        The figures that stand in their sections.
+    """
+    source = Source(content, {} if cases is None else cases["cells"], {picture.name: picture for picture in drawings})
+    sections = [section for make in MAKERS if (section := make(source)) is not None]
+    sections.append(sections_panel.cases(source, cases))
+    last = sections_text.provenance(source)
+    used = set(_terms([*sections, last]))
+    keys = {datum.case for datum in _data(sections) if datum.case is not None}
+    permutation = content.get("permutation")
+    return render(
+        "report.html",
+        content=content,
+        title=_title(content),
+        limit=None if permutation is None else not_shown(permutation),
+        reading=_reading(content),
+        sections=sections,
+        provenance=last,
+        notes=sections_text.notes(source),
+        definitions={key: term for key, term in GLOSSARY.items() if key in used},
+        cases=None if cases is None else as_script(linked(cases, keys)),
+        packed=packed,
+        sources=sections_text.SOURCES,
+        style=verbatim("report.css"),
+        script=verbatim("report.js"),
     )
 
 
-def audit_card(audit: Audit) -> str:
-    """Return a notebook's view of an audit: the finding and the role matrix."""
-    return _render("card.html", title="Audit", sentences=audit.finding, audit=audit, roles=ROLES)
+def _title(content: Mapping[str, Any]) -> str:
+    path = content["input"]["path"] or "Predictions in memory"
+    return path if len(path) <= TITLE_MOST else f"…{path[-TITLE_MOST:]}"
 
 
-def permutation_card(permutation: Permutation) -> str:
-    """Return a notebook's view of a permutation test."""
-    sentences = [repr(permutation), permutation.verdict.evidence + ".", what_was_not_shown(permutation)]
-    return _render("card.html", title="Permutation test", sentences=sentences, audit=None, roles=ROLES)
+def _reading(content: Mapping[str, Any]) -> list[str]:
+    """Return how ablations are to be read, which are the first notes: one for each kind, and one for all."""
+    kinds = set(content["input"]["kinds"].values()) & {"only", "without"}
+    return [f"{note}." for note in content["notes"][: len(kinds) + 1]] if kinds else []
 
 
-def diagnosis_card(diagnosis: Diagnosis) -> str:
-    """Return a notebook's view of several tests: what each found, and what it did not show."""
-    sentences = [text for pair in zip(diagnosis.findings, diagnosis.limits, strict=True) for text in pair]
-    return _render("card.html", title="Diagnosis", sentences=sentences, audit=None, roles=ROLES)
+def _terms(sections: Sequence[Section]) -> Iterator[str]:
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Grid):
+                yield from (column.term for column in block.columns if column.term is not None)
+            elif isinstance(block, Text):
+                yield from block.terms
+            elif block.kind == "pairs":
+                yield from (term for _, _, term in block.rows if term is not None)
 
 
-def table_card(title: str, sentences: Sequence[str], table: Table) -> str:
-    """Return a notebook's view of a table, with what it says above."""
-    return _render("table.html", title=title, sentences=sentences, table=table)
-
-
-def _render(template: str, **values: object) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),  # found in editable installs too
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"number": _number, "percent": percent, "p": p_text, "count": "{:,}".format}
-    environment.filters |= {"sentence": _sentence, "signed": _signed}
-    environment.finalize = lambda value: (
-        printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-    )
-    return environment.get_template(template).render(**values)
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _signed(value: float, digits: int = 4) -> str:
-    return f"{value:+.{digits}f}"
-
-
-def _sentence(text: str) -> Markup:
-    """Return a sentence in which no line breaks between a number and its per cent."""
-    return Markup(str(escape(printable(text))).replace(" %", "&nbsp;%"))
+def _data(sections: Sequence[Section]) -> Iterator[Datum]:
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Grid):
+                yield from (datum for row in block.rows for datum in row)

@@ -56,11 +56,14 @@ def write_audit(audit: Audit, folder: str | Path, media: str | None = None) -> N
         if not is_there:
             missing = media.replace(medias.PLACE, name)
             warnings.warn(f"{missing} is not there: the report's links may lead nowhere", SabotageWarning, stacklevel=2)
+    from sabotage.reports.drawn import pictures
+    from sabotage.reports.page import report_page
+
     cases = audit.cases(media).to_dict(audit.content)
     texts = {
         "audit.json": audit.to_json(),
         "cases.json": json.dumps(cases, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n",
-        "report.html": audit.to_html(),
+        "report.html": report_page(audit.content, cases, pictures(audit.content)),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

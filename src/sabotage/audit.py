@@ -164,11 +164,12 @@ class Audit:
         """List the examples behind the numbers; `media` is where their files lie: "clips/{id}.mp4"."""
         return list_cases(self.role_table, self.replay, media)
 
-    def to_html(self) -> str:
-        """Return the report as one self-contained page."""
+    def to_html(self, media: str | None = None) -> str:
+        """Return the report as one self-contained page; `media` is where the files of its cases lie."""
+        from sabotage.reports.drawn import pictures
         from sabotage.reports.page import report_page
 
-        return report_page(self)
+        return report_page(self.content, self.cases(media).to_dict(self.content), pictures(self.content))
 
     def methods(self) -> "Methods":
         """Describe how this was made, for the methods section of a paper; its sources come along."""
@@ -177,9 +178,9 @@ class Audit:
         return describe_methods(self)
 
     def _repr_html_(self) -> str:
-        from sabotage.reports.page import audit_card
+        from sabotage.reports.cards import audit_card
 
-        return audit_card(self)
+        return audit_card(self.content)
 
     def __repr__(self) -> str:
         return "\n".join([f"Audit of {self.panel.origin.path or self.panel.origin.name}", *self.finding])

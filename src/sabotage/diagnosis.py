@@ -93,7 +93,7 @@ class Diagnosis:
         return "\n".join(["Diagnosis", *self.findings])
 
     def _repr_html_(self) -> str:
-        from sabotage.reports.page import diagnosis_card
+        from sabotage.reports.cards import diagnosis_card
 
         return diagnosis_card(self)
 

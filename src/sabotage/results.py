@@ -224,7 +224,7 @@ class Permutation:
         )
 
     def _repr_html_(self) -> str:
-        from sabotage.reports.page import permutation_card
+        from sabotage.reports.cards import permutation_card
 
         return permutation_card(self)
 

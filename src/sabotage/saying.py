@@ -1,9 +1,9 @@
 """Numbers and verdicts in words: what a permutation test found, and what it did not show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sabotage.errors import count_of
-from sabotage.intervals import Estimate
 from sabotage.panel import Panel
 from sabotage.results import Permutation
 from sabotage.verdicts import VISIBLE_SHARE
@@ -99,31 +99,35 @@ def what_was_found(panel: Panel, permutation: Permutation | None) -> str:
 
 def what_was_not_shown(permutation: Permutation) -> str:
     """Return what a reader might take from the verdict and should not, in one sentence."""
-    word, statistic, beside = permutation.verdict.word, permutation.statistic, permutation.against_weightless
-    span = None if beside is None else beside.interval
+    return not_shown(permutation.to_dict())
+
+
+def not_shown(test: Mapping[str, Any]) -> str:
+    """Return the same from the fields of audit.json."""
+    word, statistic, beside = test["verdict"], test["statistic"], test["against_weightless"]
+    span = None if beside is None else beside["interval"]
     if word == "untestable":
         return "Not shown: anything about the scores; that needs examples of one block whose reliabilities differ."
     if word == "inert":
         return "Not shown: that the scores carry no information; here they had no decision to turn."
-    if word == "neutral" and "detectable" in permutation.verdict.evidence:
-        return f"Not shown: that the difference is worth having, or avoiding: it is smaller than {permutation.delta:g}."
+    if word == "neutral" and "detectable" in test["verdict_evidence"]:
+        return f"Not shown: that the difference is worth having, or avoiding: it is smaller than {test['delta']:g}."
     if word == "neutral":
         return (
             f"Not shown: that nothing depends on the scores, or that they carry no information; decisions may change in"
-            f" both directions, and a gap within +-{permutation.delta:g} is not excluded."
+            f" both directions, and a gap within +-{test['delta']:g} is not excluded."
         )
     if word == "helpful":
-        whose = "" if permutation.agent is not None else "whose scores do it (--scheme single tests each agent's), and "
+        whose = "" if test["agent"] is not None else "whose scores do it (--scheme single tests each agent's), and "
         if span is not None and span[0] > 0:
             return f"Not shown: {whose}what other scores could do."
-        return f"Not shown: {whose}that weighing by them beats equal weights{_difference(beside, statistic)}."
+        return f"Not shown: {whose}that weighing by them beats equal weights{_difference(span, statistic)}."
     if word == "harmful":
         if span is not None and span[1] < 0:
             return "Not shown: what other scores could do; equal weights do better than these."
-        return f"Not shown: that equal weights would do better{_difference(beside, statistic)}."
-    moments = permutation.moments
-    seen = None if moments is None else moments.smallest_visible_gap
-    if seen is None or moments is None or moments.gap_interval is None:
+        return f"Not shown: that equal weights would do better{_difference(span, statistic)}."
+    seen = test["smallest_visible_gap"]
+    if seen is None or test["gap_interval"] is None:
         return "Not shown: that the scores help, do harm or do neither; the gap has no interval here."
     return (
         f"Not shown: that the scores help, do harm or do neither; a sample like this shows a gap of"
@@ -131,7 +135,7 @@ def what_was_not_shown(permutation: Permutation) -> str:
     )
 
 
-def _difference(beside: Estimate | None, statistic: str) -> str:
-    if beside is None or beside.interval is None:
+def _difference(span: tuple[float, float] | None, statistic: str) -> str:
+    if span is None:
         return ""
-    return f": the 95 % interval of what the rule gains on them is {interval_text(beside.interval, statistic)}"
+    return f": the 95 % interval of what the rule gains on them is {interval_text(span, statistic)}"

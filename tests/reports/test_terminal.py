@@ -18,6 +18,7 @@ from sabotage.reports.trimming import GLUE, glued
 from sabotage import analyze, simulate
 from sabotage.errors import are, count_of
 from sabotage.notes import folded
+from sabotage.shell import print_json
 
 COMMAND = str(Path(sys.executable).with_name("sabotage"))
 
@@ -70,10 +71,6 @@ def foreign(tmp_path_factory):
     frame.columns = [name.replace("agent0", "Stimme_ü" + "中" * 60) for name in frame.columns]
     path = tmp_path_factory.mktemp("foreign") / "preds.parquet"
     frame.to_parquet(path)
-    rule = (
-        "def rule(evidence, weights, available, out):\n    for c in range(len(out)):\n        out[c] = evidence[0, c]\n"
-    )
-    (path.parent / "ü.py").write_text(rule, encoding="utf-8")
     return path
 
 
@@ -92,9 +89,15 @@ def test_ascii_alone_where_asked_for_or_where_there_is_no_other(foreign, how):
     assert done.stdout.isascii()
     assert b"Stimme_\\xfc" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    escaped = run(*lead, "rules", f"{foreign.parent / 'ü.py'}:rule", "--json", **more)
-    assert escaped.stdout.isascii()
-    assert json.loads(escaped.stdout)[-1]["name"].endswith("ü.py:rule")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_stays_json_whatever_the_output_can_write(encoding, monkeypatch):
+    raw, value = io.BytesIO(), {"ü": "中 \U0001f600 \x1b é", "lone": "\ud800"}
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace"))
+    print_json(value)
+    sys.stdout.flush()
+    assert json.loads(raw.getvalue().decode(encoding)) == value
 
 
 def on_a_terminal(*arguments, **environment):

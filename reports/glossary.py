@@ -1,0 +1,219 @@
+"""What every word and number on the page means: one sentence, a formula, and what it is counted over."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Term:
+    """A definition; formula and denominator are empty where there is none."""
+
+    word: str
+    meaning: str
+    formula: str = ""
+    over: str = ""
+
+
+SPOKE = "the examples on which the agent spoke"
+ALL = "all examples"
+WRONG = "all wrong decisions"
+
+GLOSSARY = {
+    "example": Term("example", "One row to decide: a clip, an utterance, a patient."),
+    "agent": Term("agent", "Whoever speaks for one modality: a model, a language model, a crowd of raters."),
+    "class": Term("class", "One of the labels that the truth, an agent or a decision may have."),
+    "decision": Term(
+        "decision",
+        "The label that is held against the truth; recorded where it stood in the file, replayed where the rule made"
+        " it.",
+    ),
+    "rule": Term("fusion rule", "What makes one label out of what the agents emitted.", "see `sabotage rules`"),
+    "reliability": Term(
+        "reliability",
+        "What a rule weighs an agent by: its self-assessment where every agent has one, else a confidence.",
+    ),
+    "group": Term("group", "Examples that depend on each other, such as those of one speaker: the unit of intervals."),
+    "silent": Term("silent", "Examples on which an agent emitted nothing; it is masked out there.", "", ALL),
+    "n": Term("n", "The examples that a number is about."),
+    "truth": Term("truth", "The label that the example should get."),
+    "contributor": Term("contributor", "Right, as was the decision.", "f = y, l = y", ALL),
+    "overruled": Term("overruled", "Wrong where the decision was right.", "f = y, l ≠ y", ALL),
+    "misleader": Term(
+        "misleader",
+        "Emitted the wrong label that was decided for, without the confidence of a saboteur.",
+        "f ≠ y, l = f, c < threshold",
+        ALL,
+    ),
+    "saboteur": Term(
+        "saboteur",
+        "Emitted the wrong label that was decided for, with a confidence of at least the threshold (arXiv:2511.02794).",
+        "f ≠ y, l = f, c ≥ threshold",
+        "all examples, or all wrong decisions where it says so",
+    ),
+    "suppressed": Term("suppressed", "Right where the decision was wrong.", "f ≠ y, l = y", ALL),
+    "bystander": Term("bystander", "Wrong in another way than the decision.", "f ≠ y, l ∉ {y, f}", ALL),
+    "absent": Term("absent", "Emitted nothing.", "no l", ALL),
+    "potential_saboteur": Term(
+        "potential saboteur", "Confident and wrong, whatever was decided.", "c ≥ threshold, l ≠ y", ALL
+    ),
+    "recoverable": Term("recoverable", "A saboteur where another agent was right.", "", WRONG),
+    "shared": Term("shared", "A saboteur whose wrong label another agent emitted too.", "", WRONG),
+    "pivotal_saboteur": Term(
+        "pivotal saboteur", "A saboteur without whom the rule decides rightly.", "re-fused without the agent", WRONG
+    ),
+    "pivotal_contributor": Term(
+        "pivotal contributor",
+        "A contributor without whom the rule decides wrongly.",
+        "re-fused without the agent",
+        "right decisions",
+    ),
+    "threshold": Term(
+        "threshold", "The confidence from which misleading is sabotage, or an agent's own quantile of it."
+    ),
+    "lift": Term(
+        "lift",
+        "How much more often an agent is a saboteur than if its confident errors fell on decisions by chance.",
+        "P(saboteur) / (P(potential saboteur) × P(wrong decision))",
+        ALL,
+    ),
+    "coverage": Term("coverage", "The share of examples on which an agent spoke.", "n / all examples", ALL),
+    "accuracy": Term(
+        "accuracy", "The share of labels that are right; of a decision, abstentions count as wrong.", "", "n"
+    ),
+    "recall": Term("recall", "The accuracy on the examples of one class.", "", "examples of the class"),
+    "balanced_accuracy": Term(
+        "balanced accuracy", "The mean over classes of the share that is right in each.", "", "n"
+    ),
+    "macro_f1": Term("macro-F1", "The mean over classes of the harmonic mean of precision and recall.", "", "n"),
+    "top_k": Term("top-k coverage", "The share of examples whose truth is among the k highest scores.", "", "n"),
+    "chance_top_k": Term("chance", "What k classes drawn at random cover.", "k / C"),
+    "frequent_top_k": Term("most frequent", "What the k most frequent classes cover.", "", ALL),
+    "mean_confidence": Term("confidence", "The mean of the confidences.", "", "examples with a confidence"),
+    "ece": Term(
+        "ECE",
+        "Expected calibration error: how far the share right is from the mean confidence, over 15 bins of equal width.",
+        "Σ (n_b / n) |right_b − confidence_b|",
+        "examples with a confidence",
+    ),
+    "ece_equal_mass": Term(
+        "ECE, equal mass", "The same over 15 bins with equally many examples.", "", "examples with a confidence"
+    ),
+    "brier": Term(
+        "Brier score",
+        "The squared distance of the class scores from the truth, summed over classes.",
+        "mean of Σ_c (p_c − [c = y])²",
+        "examples with class scores",
+    ),
+    "log_loss": Term(
+        "log loss",
+        "The mean of minus the logarithm of the truth's score.",
+        "−mean log p_y",
+        "examples with class scores",
+    ),
+    "auroc_confidence": Term(
+        "AUROC of confidence",
+        "How often a right label has a higher confidence than a wrong one, ties one half.",
+        "",
+        "pairs of a right and a wrong label",
+    ),
+    "auroc_reliability": Term(
+        "AUROC of reliability",
+        "How often a right label has a higher reliability than a wrong one, ties one half.",
+        "",
+        "pairs of a right and a wrong label",
+    ),
+    "auroc_saboteur": Term(
+        "AUROC for sabotage",
+        "How often a saboteur's reliability, or confidence, is lower than that of another confident emission.",
+        "",
+        "emissions with at least the threshold's confidence",
+    ),
+    "aurc": Term(
+        "AURC",
+        "The mean risk over coverage, when the least confident are withheld first; lower is better.",
+        "",
+        "examples with a confidence",
+    ),
+    "interval": Term(
+        "interval",
+        "A 95 % interval, in square brackets: Wilson's for plain rates, over groups where a group is named; see the"
+        " notes for where there is none.",
+    ),
+    "best_agent": Term("best agent", "The single agent that is right most often where it spoke.", "", SPOKE),
+    "oracle": Term("oracle", "Right where some speaking agent is: a bound for choosing among agents.", "", ALL),
+    "oracle_if_independent": Term(
+        "oracle if independent", "What the oracle would reach if agents erred independently in each class.", "", ALL
+    ),
+    "difference": Term("difference", "A rule less what it is compared with, on the same examples.", "", ALL),
+    "p_adjusted": Term("p adjusted", "The p-value of equal accuracy, adjusted by Holm for how many rules there are."),
+    "captured": Term(
+        "captured",
+        "The share of the way from the reference to the oracle that a rule goes.",
+        "(rule − reference) / (oracle − reference)",
+    ),
+    "mean_rank": Term("mean rank", "The mean over folds or groups of a rule's rank; 1 is the best."),
+    "gap": Term(
+        "gap",
+        "What is lost when every example takes the reliability of another one of its block (arXiv:2606.26473).",
+        "statistic as observed − its mean over shuffles",
+    ),
+    "standard_error": Term("standard error", "The spread that a number would have over samples of clusters."),
+    "clusters": Term("clusters", "The groups, or examples where there is no group, that an interval is over."),
+    "visible_gap": Term(
+        "visible gap", "The gap that a sample like this shows four times in five.", "2.80 × standard error"
+    ),
+    "p_value": Term(
+        "p, one-sided",
+        "How often chance pairings of reliability and example do as well as the observed ones.",
+        "(b + 1) / (R + 1)",
+        "R replicates",
+    ),
+    "p_two_sided": Term("p, two-sided", "Twice the smaller of both tails, at most 1.", "", "R replicates"),
+    "flip_rate": Term("flip rate", "The share of decisions that change under a shuffle.", "", ALL),
+    "clean": Term("as observed", "The statistic with every example's own reliability."),
+    "shuffled": Term("shuffled", "The mean of the statistic over the shuffles."),
+    "weightless": Term("weightless", "The statistic with every reliability 1."),
+    "verdict": Term(
+        "verdict",
+        "Helpful or harmful: the gap's interval leaves out 0 and the two-sided p is at most .05; neutral: it lies within"
+        " ±delta; inert: no decision can change; untestable: nothing can be exchanged; else inconclusive.",
+    ),
+    "delta": Term("delta", "The gap below which a difference does not matter."),
+    "control": Term(
+        "controls",
+        "The same test with reliability 1 for right agents and .05 for wrong ones (positive), and 1 for all (negative).",
+    ),
+    "dose": Term("dose", "The share of examples that take the positive control's reliability."),
+    "seen": Term("seen", "The share of draws in which the one-sided p is at most .05.", "", "20 draws"),
+    "headroom": Term("headroom", "What an oracle has over equal weights.", "oracle − weightless"),
+    "spearman": Term("Spearman", "The rank correlation of reliability with being right.", "", SPOKE),
+    "point_biserial": Term("point-biserial", "The linear correlation of reliability with being right.", "", SPOKE),
+    "kept": Term(
+        "kept",
+        "The accuracy when the least reliable examples are withheld and the named share is kept.",
+        "",
+        "the examples kept",
+    ),
+    "routing": Term(
+        "routing AUROC",
+        "How often, on one example, a right agent is more reliable than a wrong one, ties one half.",
+        "",
+        "examples with a right and a wrong agent",
+    ),
+    "agreement": Term("agreement", "The share of examples on which two agents emitted one label.", "", "both spoke"),
+    "cohen_kappa": Term("Cohen's kappa", "Agreement beyond chance.", "(a − e) / (1 − e)", "both spoke"),
+    "double_fault": Term("double fault", "The share of examples on which both are wrong.", "", "both spoke"),
+    "q_statistic": Term(
+        "Q", "Yule's Q of being right: 1 where the agents err together, below 0 where in turn.", "", "both spoke"
+    ),
+    "fleiss_kappa": Term("Fleiss' kappa", "Agreement of all agents beyond chance.", "", "everyone spoke"),
+    "krippendorff_alpha": Term(
+        "Krippendorff's alpha", "Agreement of all agents beyond chance, with silence allowed.", "", "two or more spoke"
+    ),
+    "shapley": Term(
+        "Shapley value", "The mean over orders of the agents of what one adds to those before it.", "sums to all − none"
+    ),
+    "leave_one_out": Term("lost without", "What is lost when the agent alone is left out.", "all − all but the agent"),
+    "interaction": Term(
+        "interaction", "Below 0 where two agents are redundant, above 0 where each is worth more with the other."
+    ),
+}
