@@ -19,7 +19,7 @@ from sabotage.controls import Controls, DoseResponse
 from sabotage.curves import Curves, measure_curves
 from sabotage.decisions import DecisionScores, SabotageTotals, count_sabotage, score_decision
 from sabotage.diagnosis import Context, examine
-from sabotage.errors import SabotageError
+from sabotage.errors import SabotageError, count_of
 from sabotage.files import sha256
 from sabotage.finding import find
 from sabotage.fusion import CLIP, TEMPERATURE, Replay, recorded, replay
@@ -43,6 +43,7 @@ from sabotage.roles import THRESHOLD, Roles, assign_roles
 from sabotage.rules import Rule
 from sabotage.selfchecks import SabotageCheck, check_sabotage
 from sabotage.shares import Attribution
+from sabotage.stages import announce
 from sabotage.verdicts import DELTA
 
 if TYPE_CHECKING:
@@ -274,6 +275,7 @@ engine, progress
     note_ablations(panel, notes)  # first, for they say how to read all the rest
     for sentence in panel.notes:
         notes.add(sentence)
+    announce("signs of leakage")
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
     digest = None
@@ -282,9 +284,11 @@ engine, progress
             digest = sha256(panel.origin.paths)
         except OSError as error:
             notes.warn(f"sha256 is null: {error.filename} cannot be read any more ({error.strerror})")
+    announce("replaying the rule")
     ready = replay(panel, rule, clip=clip, temperature=temperature)
     source = decision or ("recorded" if panel.fused_label is not None else "replayed")
     decided = recorded(panel) if source == "recorded" else ready.decision
+    announce("roles and profiles")
     roles = assign_roles(panel, decided, ready, threshold)
     note_fit(ready, notes)
     note_replay(ready, notes)
@@ -294,7 +298,8 @@ engine, progress
         notes.add(f"pivotal flags are null: what {ready.rule.name} decides without an agent is not known")
     elif unknown_pivotal:
         notes.add(
-            f"on {unknown_pivotal:,} examples the recorded decision is not what {ready.rule.name} replays: their"
+            f"on {count_of(unknown_pivotal, 'example')} the recorded decision is not what {ready.rule.name}"
+            " replays: the"
             f" pivotal flags are null and not counted"
         )
     profiles = profile_agents(panel, roles, ks, notes)
@@ -334,9 +339,11 @@ engine, progress
     if not dose_response:
         notes.add("dose_response is null: it was not asked for")
     self_checks = check_sabotage(roles, notes)
+    announce("comparing rules")
     comparison = compare_beside(
         ready, compare, notes, statistic=statistic, threshold=threshold, top_k=ks, seed=seed, threads=threads
     )
+    announce("what each agent is worth")
     attribution = attribute_beside(ready, attribute, notes, seed=seed, threads=threads)
     note_agreement(agreement, notes)
     settings = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sabotage import scoring
+from sabotage.errors import are, count_of
 from sabotage.fusion import Decision
 from sabotage.notes import Notes
 from sabotage.panel import Panel
@@ -86,7 +87,10 @@ def score_decision(
             agreement = float((panel.fused_label == replayed.labels)[there].mean())
         missing = int((~there).sum())
         if missing and decided.source == "recorded":
-            notes.add(f"{missing:,} recorded decisions are missing and count as wrong")
+            notes.add(
+                f"{count_of(missing, 'recorded decision')} {are(missing)} missing and"
+                f" {are(missing, 'counts', 'count')} as wrong"
+            )
     if agreement is None:
         notes.add("no decision is recorded: replay_agreement is null")
     return DecisionScores(
