@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
     from sabotage.rules import Rule
+    from sabotage.saved import SavedAudit, load_audit
     from sabotage.shares import Attribution
     from sabotage.simulation import simulate
 
@@ -66,6 +67,7 @@ _HOME = {
     "Rule": "rules",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
+    "SavedAudit": "saved",
     "ablation_agents": "ablation",
     "analyze": "audit",
     "assess": "assessing",
@@ -82,6 +84,7 @@ _HOME = {
     "fit": "learning",
     "fuse": "fusion",
     "fusion_rule": "custom",
+    "load_audit": "saved",
     "load_fitted": "learning",
     "measure_dose_response": "controls",
     "measure_headroom": "headroom",
@@ -123,6 +126,7 @@ __all__ = [
     "Rule",
     "SabotageError",
     "SabotageWarning",
+    "SavedAudit",
     "ablation_agents",
     "analyze",
     "assess",
@@ -140,6 +144,7 @@ __all__ = [
     "fit",
     "fuse",
     "fusion_rule",
+    "load_audit",
     "load_fitted",
     "measure_dose_response",
     "measure_headroom",

@@ -317,6 +317,10 @@ format_option = click.option(
     show_default=True,
     help="Of what is printed; all but text go alone to standard output.",
 )
+part_options = stacked(
+    click.option("--by", type=click.Choice(["class", "group"]), help="Profiles in each class, or value of --group."),
+    click.option("--sweep", is_flag=True, help="Saboteurs at thresholds 0, .05, ... 1."),
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")
 
 TABLE_NAMES = (
