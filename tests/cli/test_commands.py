@@ -37,6 +37,7 @@ def test_analyze_writes_its_files_and_a_summary_of_one_screen(preds, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "audit.json",
         "cases.json",
+        "figures",
         "profiles.csv",
         "report.html",
         "roles.parquet",
