@@ -137,7 +137,7 @@
     button.type = "button";
     button.addEventListener("click", () => copy(table));
     tools.append(filter, button, shown);
-    box.after(tools);
+    box.before(tools);
     light(table);
   };
   const light = (table) => {
