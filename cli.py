@@ -6,6 +6,13 @@ from typing import Any
 import click
 from sabotage.reports.progress import progress_bar
 
+from sabotage.command_options import (
+    attributing_options,
+    comparing_options,
+    demo_options,
+    describing_options,
+    permuting_options,
+)
 from sabotage.errors import SabotageError, printable
 from sabotage.gate_options import gate_options, gates_of
 from sabotage.options import (
@@ -15,10 +22,11 @@ from sabotage.options import (
     collecting_options,
     column_options,
     converting_options,
+    figures_option,
     format_option,
     json_option,
     learning_options,
-    numbers,
+    part_options,
     role_options,
     rule_option,
     rules_option,
@@ -40,15 +48,18 @@ from sabotage.shell import (
     one_format,
     prepared,
     print_json,
+    print_json_text,
     read,
     run,
     show,
+    use_ascii,
 )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="modality-sabotage", prog_name="sabotage")
-def commands() -> None:
+@click.option("--ascii", is_flag=True, envvar="SABOTAGE_ASCII", help="Print plain ASCII; or set SABOTAGE_ASCII=1.")
+def commands(ascii: bool) -> None:
     """Audit multimodal decisions: which modality sabotaged them, and do the reliability scores do anything?
 
     \b
@@ -65,6 +76,8 @@ def commands() -> None:
     sabotage methods out/audit.json         a paragraph for the paper
     sabotage report out/audit.json          the page again, and its figures
     """
+    if ascii:
+        use_ascii()
 
 
 @commands.command()
@@ -92,10 +105,13 @@ def validate(file: Files, **table: Any) -> None:
     "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
 )
 @beside_options
-@click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
+@click.option("-o", "--output", metavar="DIR", help="Write audit.json, report.html, figures and tables.")
 @click.option("--media", metavar="PATTERN", help="Where an example's file lies, for links: 'clips/{id}.mp4'.")
+@figures_option
 @json_option
-def analyze(file: Files, output: str | None, media: str | None, as_json: bool, **options: Any) -> None:
+def analyze(
+    file: Files, output: str | None, media: str | None, figures: list[str], as_json: bool, **options: Any
+) -> None:
     """Audit the decisions of FILE: roles, profiles, bounds, permutation test.
 
     FILE is a table of one row an example or one row a candidate, a folder of parts, or several files.
@@ -119,13 +135,14 @@ def analyze(file: Files, output: str | None, media: str | None, as_json: bool, *
     with progress_bar() as progress:
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
-        writing.write_audit(audit, output, media)
+        with progress_bar("drawing and writing"):
+            drawn = writing.write_audit(audit, output, media, figures)
     if as_json:
-        click.echo(audit.to_json(), nl=False)
+        print_json_text(audit.to_json())
     else:
         terminal.print_audit(audit, output is not None)
         if output is not None:
-            terminal.print_written(output)
+            terminal.print_written(output, figures=drawn)
 
 
 @commands.command(short_help="Make the page of an audit.json again, and its figures.")
@@ -150,26 +167,38 @@ def report(file: str, output: str | None, figures: str) -> None:
 @learning_options
 @score_options
 @role_options
+@part_options
+@format_option
 @json_option
-def profile(file: Files, as_json: bool, **options: Any) -> None:
-    """Print the reliability profile of every agent of FILE, and no permutation test.
+def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool, **options: Any) -> None:
+    """Print the reliability profile of every agent of FILE with intervals, and no permutation test.
 
     \b
     sabotage profile preds.parquet --threshold q0.9
+    sabotage profile preds.parquet --by class --format latex
+    sabotage profile preds.parquet --sweep
     """
-    from sabotage.reports import terminal
+    from sabotage.reports import profiling, terminal
 
     from sabotage.audit import analyze as analyze_panel
 
     table, settings = split(options)
     panel = read(file, (), table)
     panel, settings["rule"] = learned(file, panel, settings, table)
-    audit = analyze_panel(panel, **settings, n_permutations=0)
-    if as_json:
-        print_json({key: audit.to_dict()[key] for key in PROFILE_KEYS})
-    else:
+    format = one_format(format, as_json)
+    with progress_bar("roles and profiles"):
+        audit = analyze_panel(panel, **settings, n_permutations=0)
+    if format == "text":
         terminal.print_panel(panel)
-        terminal.print_profiles(audit)
+    if format == "json":
+        print_json({key: audit.content[key] for key in PROFILE_KEYS})
+    else:
+        show(
+            audit,
+            format,
+            lambda found: profiling.print_profiles(found, by, sweep),
+            lambda found, kind: profiling.render(found, kind, by),
+        )
 
 
 @commands.command(short_help="Shuffle the reliability and see whether decisions suffer.")
@@ -179,47 +208,33 @@ def profile(file: Files, as_json: bool, **options: Any) -> None:
 @score_options
 @statistics_option
 @test_options
-@click.option(
-    "--adjust",
-    "adjustment",
-    type=click.Choice(["holm", "bh"]),
-    default="holm",
-    show_default=True,
-    help="How the p-values of several tests are adjusted: Holm, or Benjamini and Hochberg.",
-)
-@click.option("--controls", is_flag=True, help="Run the positive and negative control, and measure the headroom.")
-@click.option(
-    "--power-for",
-    type=click.FloatRange(0, min_open=True),
-    metavar="GAP",
-    help="Say how many examples would show this gap.",
-)
+@permuting_options
+@format_option
 @json_option
-def permute(file: Files, power_for: float | None, as_json: bool, **options: Any) -> None:
+def permute(file: Files, power_for: float | None, format: str, as_json: bool, **options: Any) -> None:
     """Shuffle the reliability of FILE across examples and see whether decisions suffer.
 
     \b
     sabotage permute preds.parquet --rule weighted_mean --within subject --permutations 100000
     sabotage permute preds.parquet --scheme single --controls --power-for 0.02
-    sabotage permute preds.parquet --rule weighted_mean --rule weighted_vote --statistic accuracy
+    sabotage permute preds.parquet --rule weighted_mean --rule weighted_vote --format latex
     """
-    from sabotage.reports import terminal
+    from sabotage.reports import permuting, terminal
 
     from sabotage.diagnosis import diagnose
 
     table, settings = split(options)
     panel = read(file, settings["within"], table)
-    if not as_json:
+    format = one_format(format, as_json)
+    if format == "text":
         terminal.print_panel(panel)
     panel, settings["rules"] = prepared(file, panel, settings.pop("rules"), settings, table)
     with progress_bar() as progress:
         diagnosis = diagnose(panel, **settings, progress=progress)
-    beside = settings["controls"] or settings["dose_response"]
-    found = diagnosis.to_dict(beside, power_for)
-    if as_json:
-        print_json(found)
+    if format == "json":
+        print_json(diagnosis.to_dict(settings["controls"] or settings["dose_response"], power_for))
     else:
-        terminal.print_diagnosis(diagnosis, power_for)
+        show(diagnosis, format, lambda found: permuting.print_diagnosis(found, power_for), permuting.render)
 
 
 @commands.command(short_help="Compare fusion rules: which one to deploy.")
@@ -228,37 +243,7 @@ def permute(file: Files, power_for: float | None, as_json: bool, **options: Any)
 @learning_options
 @clip_option
 @what_if_options
-@click.option(
-    "--against",
-    metavar="NAME",
-    default="best_agent",
-    show_default=True,
-    help="What rules are compared with: best_agent, recorded, or a rule.",
-)
-@click.option(
-    "--statistic",
-    type=click.Choice(["balanced_accuracy", "accuracy", "macro_f1"]),
-    default="balanced_accuracy",
-    show_default=True,
-    help="What is compared.",
-)
-@click.option(
-    "--sort", metavar="NAME", help="Column to sort by, such as log_loss or saboteurs; the statistic by default."
-)
-@click.option("--threshold", metavar="C", default="0.70", show_default=True, help="Confidence of a saboteur; or q0.9.")
-@click.option("--top-k", metavar="K,K", default="2,3", show_default=True, callback=numbers, help="Coverages.")
-@click.option("--resamples", type=int, default=1000, show_default=True, help="Of the paired bootstrap.")
-@click.option(
-    "--permutations",
-    type=int,
-    default=200,
-    show_default=True,
-    help="Replicates of each rule's permutation test; 0 leaves it out.",
-)
-@click.option("--within", multiple=True, metavar="COLUMN", help="Shuffle inside its values only; repeatable.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of folds, resamples and shuffles.")
-@click.option("--threads", type=int, help="The CPUs that this process may use, by default.")
-@click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error.")
+@comparing_options
 @format_option
 @json_option
 def compare(file: Files, format: str, as_json: bool, **options: Any) -> None:
@@ -307,18 +292,7 @@ def compare(file: Files, format: str, as_json: bool, **options: Any) -> None:
 @rule_option
 @learning_options
 @score_options
-@click.option(
-    "--statistic",
-    "statistics",
-    multiple=True,
-    type=click.Choice(["balanced_accuracy", "accuracy", "log_likelihood"]),
-    default=["balanced_accuracy", "accuracy", "log_likelihood"],
-    show_default=True,
-    help="What is shared out; repeatable.",
-)
-@click.option("--orders", type=int, default=200, show_default=True, help="Sampled orders, beyond 12 agents.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of folds and orders.")
-@click.option("--threads", type=int, help="The CPUs that this process may use, by default.")
+@attributing_options
 @format_option
 @json_option
 def attribute(file: Files, format: str, as_json: bool, **options: Any) -> None:
@@ -412,14 +386,8 @@ def check(file: Files, by_interval: bool, as_json: bool, **options: Any) -> int:
 @role_options
 @statistic_option
 @test_options
-@click.option(
-    "--format",
-    type=click.Choice(["text", "latex", "markdown"]),
-    default="text",
-    show_default=True,
-    help="latex has \\cite keys, whose entries --bibtex prints.",
-)
-@click.option("--bibtex", is_flag=True, help="Print the sources alone, as BibTeX.")
+@beside_options
+@describing_options
 def methods(file: Files, format: str, bibtex: bool, **options: Any) -> None:
     """Print a paragraph for the methods section of a paper, and its sources.
 
@@ -461,7 +429,8 @@ def fit(file: Files, rule: str, clip: float, output: str, **table: Any) -> None:
         raise SabotageError(f"{output} is written as JSON: give -o a name that ends in .json")
     panel = read_rows_to_fit(file, **table)
     terminal.print_panel(panel)
-    fitted = fit_rule(panel, rule, clip=clip)
+    with progress_bar("fitting"):
+        fitted = fit_rule(panel, rule, clip=clip)
     fitted.save(output)
     terminal.print_fitted(fitted, output)
 
@@ -494,8 +463,9 @@ def assess(file: Files, output: str, as_json: bool, cross_fit: int | None, **opt
     calibration = None
     if cross_fit is None:
         calibration, panel = read_calibration(file, panel, **table)
-    found = assess_panel(panel, calibration=calibration, cross_fit=cross_fit, **settings)
-    found.panel.to_parquet(output)
+    with progress_bar("fitting and judging"):
+        found = assess_panel(panel, calibration=calibration, cross_fit=cross_fit, **settings)
+        found.panel.to_parquet(output)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -522,9 +492,10 @@ def convert(files: tuple[str, ...], output: str, options: dict[str, str], **tabl
     from sabotage.converting import convert as convert_files
 
     check_parquet(output)
-    panel = convert_files(files, options=options, **table)
-    check_kept(output, (*files, *panel.origin.paths))
-    panel.to_parquet(output)
+    with progress_bar("converting"):
+        panel = convert_files(files, options=options, **table)
+        check_kept(output, (*files, *panel.origin.paths))
+        panel.to_parquet(output)
     terminal.print_panel(panel)
     terminal.print_converted(panel, output)
 
@@ -547,12 +518,13 @@ def collect(files: tuple[str, ...], output: str, as_json: bool, **options: Any) 
 
     check_parquet(output)
     report = f"{output.removesuffix('.parquet')}.replies.md"
-    found = collect_replies(files, **options)
+    with progress_bar("reading replies"):
+        found = collect_replies(files, **options)
     with written(report) as temporary:
         temporary.write_text(found.to_markdown(), encoding="utf-8")
         found.to_parquet(output)
     if as_json:
-        click.echo(found.to_json(), nl=False)
+        print_json_text(found.to_json())
     else:
         reports.print_collected(found)
         reports.print_files(found, output, report)
@@ -605,10 +577,7 @@ def rules(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @commands.command(short_help="Audit agents made out of scikit-learn's handwritten digits.")
-@click.option("-o", "--output", metavar="DIR", default="demo-report", show_default=True, help="Where to write.")
-@click.option("--permutations", type=int, default=10_000, show_default=True, help="Replicates.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the models and the shuffles.")
-@click.option("--threads", type=int, help="The CPUs that this process may use, by default.")
+@demo_options
 def demo(output: str, permutations: int, seed: int, threads: int | None) -> None:
     """Make agents out of scikit-learn's handwritten digits, write their predictions and audit them.
 
@@ -624,18 +593,20 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
 
     writing.check_folder(output)
     path = os.path.join(output, "preds.parquet")
-    write_predictions(path, seed=seed)
+    with progress_bar("training"):
+        write_predictions(path, seed=seed)
     panel = read(path, (), {})
     terminal.print_panel(panel)
     with progress_bar() as progress:
         beside: dict[str, Any] = {"compare": None, "attribute": None, "threads": threads, "progress": progress}
         audit = analyze_panel(panel, n_permutations=permutations, seed=seed, **beside)
-    writing.write_audit(audit, output)
+    with progress_bar("drawing and writing"):
+        drawn = writing.write_audit(audit, output)
     terminal.print_audit(audit, is_written=True)
-    terminal.print_written(output, "preds.parquet")
+    terminal.print_written(output, "preds.parquet", figures=drawn)
 
 
-PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")
+PROFILE_KEYS = ("decision", "agents", "between_agents", "bounds", "sabotage_totals", "profiles", "notes")
 
 
 def main() -> None:

@@ -1,53 +1,43 @@
 """What the commands print: plain text in a pipe, a little colour on a terminal, 80 columns wide."""
 
+import os
+import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console, OverflowMethod
 from rich.markup import escape
 from rich.table import Table
-from sabotage.reports.trimming import trimmed
-from sabotage.reports.writing import FILES
+from rich.text import Text
+from sabotage.reports.trimming import glued, out, writable
+from sabotage.reports.writing import FIGURES, FILES
 
 from sabotage.audit import Audit
 from sabotage.calibrating import METHODS
-from sabotage.controls import Controls, DoseResponse
-from sabotage.diagnosis import Diagnosis
-from sabotage.errors import printable
-from sabotage.headroom import Headroom
-from sabotage.intervals import Estimate
+from sabotage.errors import count_of, printable
 from sabotage.learning import Fitted
-from sabotage.moments import Moments
+from sabotage.notes import folded
 from sabotage.panel import Panel
-from sabotage.profiles import Profile
-from sabotage.results import Permutation
 from sabotage.rules import Rule
-from sabotage.saying import amount, p_text, percent, what_was_not_shown
+from sabotage.saying import percent, series, what_was_not_shown
 from sabotage.simulation import Scenario
-from sabotage.verdicts import VISIBLE_SHARE
 
 WIDTH = 80
 MOST_NOTES = 3
-QUALITY = (
-    {
-        "balanced_accuracy": "balanced",
-        "macro_f1": "macro-F1",
-        "mean_confidence": "confidence",
-        "ece": "ECE",
-        "brier": "Brier",
-        "log_loss": "log loss",
-    },
-    {
-        "auroc_confidence": "AUROC conf.",
-        "aurc": "AURC",
-        "saboteur_lift": "lift",
-    },
-)
+
+
+class _Paper(Console):
+    """A console that keeps numbers with their units, and spells out what its encoding lacks before it breaks lines."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(glued(writable(text, self.encoding)), **options)
 
 
 def console() -> Console:
-    """Return a console on standard output: as wide as the terminal, 80 columns in a pipe."""
-    out = Console(highlight=False, soft_wrap=False)
-    return out if out.is_terminal else Console(file=trimmed(), highlight=False, width=WIDTH)
+    """Return a console on standard output: as wide as the terminal, 80 columns in a pipe; plain with NO_COLOR."""
+    colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+    width = None if sys.stdout.isatty() else WIDTH
+    return _Paper(file=out(), highlight=False, soft_wrap=False, width=width, color_system=colours)
 
 
 def safe(text: object) -> str:
@@ -63,217 +53,69 @@ def number(value: float | None, digits: int = 3) -> str:
 def print_panel(panel: Panel) -> None:
     """Print what was understood of a table."""
     out = console()
-    grid = _grid()
+    table = grid()
     for heading, text in panel.describe():
-        grid.add_row(heading, safe(text))
-    out.print(grid)
+        table.add_row(heading, safe(text))
+    out.print(table)
 
 
 def print_audit(audit: Audit, is_written: bool = False) -> None:
-    """Print the finding, a table of the agents, the decision, the test and the first notes; where the rest is."""
+    """Print the finding, the agents' roles, the decision, what stands beside the test, and where the rest is."""
     out = console()
     out.print()
     for sentence in audit.finding:
         out.print(safe(sentence))
-    out.print()
-    out.print(_role_table(audit))
-    decision = audit.decision
-    top = ", ".join(f"top-{k} {number(share)}" for k, share in (decision.top_k or {}).items() if k != "1")
-    out.print(
-        f"decision ({decision.source}{', ' + decision.rule if decision.rule else ''}): accuracy"
-        f" {number(decision.accuracy)}, balanced {number(decision.balanced_accuracy)}, macro-F1"
-        f" {number(decision.macro_f1)}{', ' + top if top else ''}"
-    )
     if audit.permutation is not None:
-        out.print(_permutation_line(audit.permutation))
         out.print(safe(what_was_not_shown(audit.permutation)))
-    _print_context(out, audit.controls, audit.headroom, audit.dose_response)
-    print_notes(out, audit.notes, is_written)
-
-
-def print_profiles(audit: Audit) -> None:
-    """Print every agent's roles and its reliability profile."""
-    out = console()
     out.print()
-    out.print(_role_table(audit))
-    for headings in QUALITY:
-        out.print()
-        out.print(_quality_table(audit.agents, headings))
-    out.print()
-    out.print(_alignment_table(audit))
-    out.print("reliability against being right; accuracy of all, and of the most reliable 80 and 50 %")
-    routing = audit.routing
-    if routing.auroc is not None:
-        out.print(
-            f"routing AUROC {number(routing.auroc.value)}{_short_span(routing.auroc)} over the {routing.n:,} examples"
-            f" with a right and a wrong agent"
-        )
-    if any(check.difference is not None for check in audit.self_checks):
-        out.print()
-        out.print(_check_table(audit))
-        out.print("among confident emissions: AUROC of a low reliability, and of a low confidence, for sabotage")
-    print_notes(out, audit.notes)
-
-
-def print_diagnosis(diagnosis: Diagnosis, power_for: float | None = None) -> None:
-    """Print what was found and what was not shown, and the numbers behind it."""
-    out = console()
-    out.print()
-    tests = diagnosis.tests
-    for found, limit in zip(diagnosis.findings, diagnosis.limits, strict=True):
-        out.print(safe(found))
-        out.print(safe(limit))
-    out.print()
-    if len(tests) == 1:
-        out.print(_permutation_grid(tests[0], power_for))
-    else:
-        _print_tests(out, tests, power_for)
-    each = len(tests) // len(diagnosis.contexts)
-    for place, context in enumerate(diagnosis.contexts):
-        test = tests[place * each]
-        if len(diagnosis.contexts) > 1 and (context.controls or context.headroom or context.dose_response):
-            out.print(f"\n{safe(test.rule)}, {test.measure}")
-        _print_context(out, context.controls, context.headroom, context.dose_response)
-    for note in diagnosis.notes:
-        out.print(f"[dim]note: {safe(note)}[/dim]")
-
-
-def _permutation_grid(test: Permutation, power_for: float | None) -> Table:
-    grid = _grid()
-    moments, statistic = test.moments, test.statistic
-    grid.add_row("verdict", f"[bold]{test.verdict.word}[/bold]: {safe(test.verdict.evidence)}")
-    grid.add_row("exchanged", safe(test.exchanged))
-    contested = f"{test.n_contested:,} contested"
-    if test.contested_weight is not None and test.n_usable:
-        contested += f", which bound the gap by {amount(test.contested_weight, statistic)}"
-    unit = "id" if test.seeds and not test.per_seed else "example"
-    grid.add_row("", f"{_plural(test.n_units, unit)}, {test.n_usable:,} usable, {contested}")
-    grid.add_row("", f"{_plural(test.n_blocks, 'block')}, smallest p {p_text(test.smallest_p)}")
-    grid.add_row("replicates", f"{test.n_permutations:,}")
-    grid.add_row(test.measure, f"{test.clean:.4f} as observed")
-    spread = f", sd {test.broken_sd:.4f}" if test.broken_sd is not None else ""
-    grid.add_row("", f"{test.broken_mean:.4f} shuffled{spread}")
-    if moments is not None and moments.exact_mean is not None:
-        exact = f", sd {moments.exact_sd:.4f}" if moments.exact_sd is not None else ""
-        grid.add_row("", f"{moments.exact_mean:.4f} exact mean over all permutations{exact}")
-    grid.add_row("", f"{test.uniform_weights:.4f} with every reliability 1{_against(test)}")
-    error = f", Monte Carlo error {test.monte_carlo_error:.2g}" if test.monte_carlo_error is not None else ""
-    grid.add_row("gap", f"{test.gap:+.4f}{error}")
-    if moments is not None:
-        grid.add_row("", f"{moments.gap_u:+.4f} when each takes another's{_interval(moments)}")
-        if moments.gap_interval is not None and test.verdict.word not in ("untestable", "inert"):
-            grid.add_row("", f"{moments.smallest_visible_gap:.4f} would be seen {VISIBLE_SHARE}")
-    if power_for is not None:
-        needed = test.examples_needed(power_for)
-        grid.add_row("", f"{power_for:g} needs {'-' if needed is None else _plural(needed, unit)}")
-    grid.add_row("p", f"{p_text(test.p_value)} one-sided, {p_text(test.p_value_two_sided)} two-sided")
-    if test.z is not None and test.p_normal is not None:
-        grid.add_row("", f"z {test.z:+.2f}, one-sided p {p_text(test.p_normal)} if normal: an approximation")
-    grid.add_row("flip rate", f"{percent(test.flip_rate, 2)} of all decisions, mean over replicates")
-    for seed in test.seeds:
-        p = f"p {p_text(seed.p_value)}, two-sided {p_text(seed.p_value_two_sided)}"
-        grid.add_row(f"seed {safe(seed.seed)}", f"{seed.clean:.4f} as observed, gap {seed.gap:+.4f}, {p}")
-    return grid
-
-
-def _print_tests(out: Console, tests: Sequence[Permutation], power_for: float | None) -> None:
-    """Print several tests, one row each."""
-    first = tests[0]
-    same = all((test.rule, test.statistic) == (first.rule, first.statistic) for test in tests)
-    rows = []
-    for test in tests:
-        interval = None if test.moments is None else test.moments.gap_interval
-        span = "-" if interval is None else f"[{interval[0]:+.3f}, {interval[1]:+.3f}]"
-        gap = test.gap if test.moments is None else test.moments.gap_u
-        adjusted = p_text(test.p_two_sided_adjusted or test.p_value_two_sided)
-        needed = () if power_for is None else (str(test.examples_needed(power_for) or "-"),)
-        cells = (f"{gap:+.4f}", span, p_text(test.p_value_two_sided), adjusted, test.verdict.word, *needed)
-        what = () if same else (test.rule, test.statistic)
-        rows.append((" ".join((*what, *([test.agent] if test.agent is not None else []))), *cells))
-    how = {"holm": "Holm", "bh": "B.-H."}.get(first.adjustment or "", "adj.")
-    extra = () if power_for is None else ("needed",)
-    by = "agent" if same else "rule, statistic" if first.agent is None else "rule, statistic, agent"
-    out.print(name_table(("gap", "95 % interval", "p", how, "verdict", *extra), rows, by, wraps=not same))
-    moved = first.exchanged if first.agent is None else first.exchanged.replace(first.agent, "one agent")
-    observed = f"; {first.measure} {first.clean:.4f} as observed" if same else ""
-    power = "" if power_for is None else f"; needed: {'ids' if first.seeds else 'examples'} that show {power_for:g}"
+    out.print(role_table(audit))
+    decision = audit.decision
     out.print(
-        f"{safe(moved)}; {_plural(first.n_blocks, 'block')}, {first.n_permutations:,} replicates each, two-sided"
-        f" p{observed}{power}"
+        f"decision ({decision.source}): accuracy {number(decision.accuracy)}, balanced"
+        f" {number(decision.balanced_accuracy)}, macro-F1 {number(decision.macro_f1)}"
     )
+    beside = _beside(audit)
+    if beside:
+        out.print("; ".join(beside))
+    print_notes(out, folded(audit.notes, audit.panel.agents), is_written, 0 if is_written else 1)
 
 
-def _print_context(
-    out: Console, controls: Controls | None, headroom: Headroom | None, doses: DoseResponse | None
-) -> None:
-    """Print what stands beside a test."""
-    grid = _grid()
+def _beside(audit: Audit) -> list[str]:
+    """Return what stands beside the test, in a few words each."""
+    parts = []
+    controls, headroom, doses = audit.controls, audit.headroom, audit.dose_response
     if controls is not None:
-        for name, control in (("positive", controls.positive), ("negative", controls.negative)):
-            gap = control.gap if control.gap_u is None else control.gap_u
-            span = _brackets(control.gap_interval)
-            flips = percent(control.flip_rate)
-            grid.add_row(f"{name} control", f"gap {gap:+.4f}{span}, p {p_text(control.p_value)}, {flips} flip")
-            if name == "positive" and controls.can_respond is False:
-                grid.add_row("", "this rule cannot respond: its interval does not clear delta")
+        gaps = [one.gap if one.gap_u is None else one.gap_u for one in (controls.positive, controls.negative)]
+        weak = " (this rule cannot respond)" if controls.can_respond is False else ""
+        parts.append(f"controls: positive {gaps[0]:+.3f}{weak}, negative {gaps[1]:+.3f}")
     if headroom is not None:
-        room, captured = headroom.headroom, headroom.captured
-        chance = f"{headroom.oracle_if_independent:.4f} if errors were independent"
-        oracle = f"oracle {headroom.oracle:.4f} ({chance}) less {headroom.weightless:.4f} with equal weights"
-        grid.add_row("headroom", f"{room.value:+.4f}{_brackets(room.interval)}: {oracle}")
-        if captured is not None:
-            low, high = captured.interval or (None, None)
-            span = "" if low is None or high is None else f" [{percent(low)}, {percent(high)}]"
-            grid.add_row("", f"{percent(captured.value)}{span} of it captured")
+        captured = headroom.captured
+        share = "" if captured is None else f", {percent(captured.value)} captured"
+        parts.append(f"headroom {headroom.headroom.value:+.3f}{share}")
     if doses is not None:
-        for dose in doses.doses:
-            of = doses.n_draws if dose.share else 1
-            grid.add_row(f"dose {dose.share:.1f}", f"gap {dose.gap:+.4f}, seen in {percent(dose.seen, 0)} of {of}")
-        first = "never" if doses.first_seen is None else f"at {doses.first_seen:.1f}"
-        grid.add_row("first seen", f"{first} (p <= .05 in 80 % of the draws, {doses.n_permutations:,} replicates each)")
-    if grid.row_count:
-        out.print(grid)
+        parts.append(f"dose first seen: {'never' if doses.first_seen is None else f'{doses.first_seen:.1f}'}")
+    return parts
 
 
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column()
-    return grid
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _brackets(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f" [{interval[0]:+.4f}, {interval[1]:+.4f}]"
-
-
-def _against(test: Permutation) -> str:
-    beside = test.against_weightless
-    return "" if beside is None else f"; the rule is {beside.value:+.4f}{_brackets(beside.interval)} from it"
-
-
-def _interval(moments: Moments) -> str:
-    sampled = "" if moments.n_donors is None else f", from {_plural(moments.n_donors, 'donor')} each"
-    clusters = f"over {_plural(moments.n_clusters, 'cluster')}{sampled}"
-    if moments.gap_interval is None:
-        return f", no interval {clusters}"
-    return f", 95 % interval{_brackets(moments.gap_interval)} {clusters}"
+def grid() -> Table:
+    """Make a grid of headings, which are dim, and texts."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    return table
 
 
 def print_scenario(scenario: Scenario, n: int, path: str) -> None:
     """Say what was simulated, and where it stands."""
     out = console()
-    grid = _grid()
-    grid.add_row("scenario", f"{scenario.name}: {scenario.summary}")
-    grid.add_row("roles", scenario.roles)
-    grid.add_row("verdict", f"{scenario.verdict}, in a large sample")
+    table = grid()
+    table.add_row("scenario", f"{scenario.name}: {scenario.summary}")
+    table.add_row("roles", scenario.roles)
+    table.add_row("verdict", f"{scenario.verdict}, in a large sample")
     for name, value in scenario.parameters.items():
-        grid.add_row(name, safe(value))
-    grid.add_row("written", safe(f"{path}, {_plural(n, 'example')}"))
-    out.print(grid)
+        table.add_row(name, safe(value))
+    table.add_row("written", safe(f"{path}, {count_of(n, 'example')}"))
+    out.print(table)
 
 
 def print_rules(rules: Sequence[Rule]) -> None:
@@ -294,7 +136,7 @@ def print_rules(rules: Sequence[Rule]) -> None:
 def print_fitted(fitted: Fitted, path: str) -> None:
     """Say what was fitted, on how many rows, and where it stands."""
     out = console()
-    out.print(f"\n{safe(fitted.name)}, fitted on {_plural(fitted.n_fit, 'row')}; written to {safe(path)}")
+    out.print(f"\n{safe(fitted.name)}, fitted on {count_of(fitted.n_fit, 'row')}; written to {safe(path)}")
     out.print("on these rows it would flatter itself: judge it on others")
     print_notes(out, fitted.notes)
 
@@ -303,16 +145,21 @@ def print_converted(panel: Panel, path: str) -> None:
     """Say where a converted table stands, and what to know of it."""
     out = console()
     print_notes(out, panel.notes, most=len(panel.notes))
-    out.print(f"\nwritten to {safe(path)}: {_plural(panel.n_examples, 'row')}")
+    out.print(f"\nwritten to {safe(path)}: {count_of(panel.n_examples, 'row')}")
 
 
-def print_written(folder: str, *more: str) -> None:
-    """Say what was written where."""
+def print_written(folder: str, *more: str, figures: Sequence[str] = ()) -> None:
+    """Say what was written where; `figures` are the names of the files in their folder."""
     files = ", ".join((*more, *FILES))
-    console().print(f"\nwritten to {safe(folder)}: {files}")
+    if figures:
+        formats = series(list(dict.fromkeys(name.rpartition(".")[2] for name in figures)))
+        n = len({name.rpartition(".")[0] for name in figures})
+        files += f", {FIGURES}/ ({count_of(n, 'figure')}, {formats})"
+    console().print(f"written to {safe(folder)}: {files}")
 
 
-def _role_table(audit: Audit) -> Table:
+def role_table(audit: Audit) -> Table:
+    """Make the table of how often each agent is right, and has each role."""
     headings = ("right", "contrib.", "overruled", "misleader", "saboteur", "pivotal", "suppr.")
     rows = []
     for profile in audit.agents:
@@ -320,45 +167,6 @@ def _role_table(audit: Audit) -> Table:
         counts += [profile.pivotal_saboteur, profile.roles["suppressed"]]
         rows.append((profile.agent, percent(profile.accuracy), *(f"{count:,}" for count in counts)))
     return name_table(headings, rows)
-
-
-def _alignment_table(audit: Audit) -> Table:
-    """Show how reliability goes with being right, and what withholding the least reliable gains."""
-    rows = []
-    for own in audit.alignment:
-        gain = {point.withheld: point.accuracy for point in own.gain}
-        auroc = "-" if own.auroc is None else f"{own.auroc.value:.3f}{_short_span(own.auroc)}"
-        biserial = "-" if own.point_biserial is None else f"{own.point_biserial.value:.3f}"
-        kept = tuple(percent(gain[share]) if share in gain else "-" for share in (0.0, 0.2, 0.5))
-        rows.append((own.agent, auroc, number(own.spearman), biserial, *kept))
-    return name_table(("AUROC of reliab.", "Spearman", "biserial", "all", "80 %", "50 %"), rows)
-
-
-def _check_table(audit: Audit) -> Table:
-    """Show whether the self-assessment tells a saboteur better than the confidence does."""
-    rows = []
-    for check in audit.self_checks:
-        ahead = check.difference
-        cells = [
-            "-" if own is None else f"{own.value:.3f}" for own in (check.auroc_reliability, check.auroc_confidence)
-        ]
-        span = "" if ahead is None or ahead.interval is None else _signed(ahead.interval)
-        cells.append("-" if ahead is None else f"{ahead.value:+.3f}{span}")
-        rows.append((check.agent, f"{check.n:,}", f"{check.n_saboteur:,}", *cells))
-    return name_table(("n", "saboteur", "reliab.", "conf.", "difference"), rows)
-
-
-def _signed(interval: tuple[float, float]) -> str:
-    return f" [{interval[0]:+.3f}, {interval[1]:+.3f}]"
-
-
-def _short_span(estimate: Estimate) -> str:
-    return "" if estimate.interval is None else f" [{estimate.interval[0]:.3f}, {estimate.interval[1]:.3f}]"
-
-
-def _quality_table(profiles: Sequence[Profile], headings: dict[str, str]) -> Table:
-    rows = [(profile.agent, *(number(getattr(profile, name)) for name in headings)) for profile in profiles]
-    return name_table(tuple(headings.values()), rows)
 
 
 def name_table(headings: Sequence[str], rows: Sequence[Sequence[str]], by: str = "agent", wraps: bool = False) -> Table:
@@ -376,19 +184,11 @@ def name_table(headings: Sequence[str], rows: Sequence[Sequence[str]], by: str =
     return table
 
 
-def _permutation_line(test: Permutation) -> str:
-    spread = f" (sd {test.broken_sd:.4f})" if test.broken_sd is not None else ""
-    return (
-        f"permutation ({test.scheme}, {_plural(test.n_blocks, 'block')}, {test.n_permutations:,} replicates): clean"
-        f" {test.clean:.4f}, broken {test.broken_mean:.4f}{spread}, weightless {test.uniform_weights:.4f}; verdict"
-        f" {test.verdict.word}"
-    )
-
-
 def print_notes(out: Console, notes: Sequence[str], is_written: bool = False, most: int = MOST_NOTES) -> None:
     """Print the first notes, and where the others are."""
     for note in notes[:most]:
         out.print(f"[dim]note: {safe(note)}[/dim]")
     if len(notes) > most:
         where = "in audit.json and in the report" if is_written else "which --json shows"
-        out.print(f"[dim]and {_plural(len(notes) - most, 'more note')}, {where}[/dim]")
+        more = f"and {count_of(len(notes) - most, 'more note')}" if most else count_of(len(notes), "note")
+        out.print(f"[dim]{more}, {where}[/dim]")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sabotage.panel import Panel
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
+    from sabotage.reports import figures
+    from sabotage.reports.style import style
     from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
     from sabotage.rules import Rule
@@ -95,6 +97,7 @@ _HOME = {
     "replay_callable": "callables",
     "run_controls": "controls",
     "simulate": "simulation",
+    "style": "reports.style",
 }
 __all__ = [
     "AblationAgent",
@@ -137,6 +140,7 @@ __all__ = [
     "diagnose",
     "diff",
     "emit",
+    "figures",
     "fit",
     "fuse",
     "fusion_rule",
@@ -153,6 +157,7 @@ __all__ = [
     "replay_callable",
     "run_controls",
     "simulate",
+    "style",
 ]
 
 
@@ -161,6 +166,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("modality-sabotage")
+    if name == "figures":
+        return import_module("sabotage.reports.figures")
     if name not in _HOME:
         raise AttributeError(f"module 'sabotage' has no attribute {name!r}")
     value = getattr(import_module(f"sabotage.{_HOME[name]}"), name)

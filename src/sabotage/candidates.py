@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sabotage.errors import are, count_of
+
 
 @dataclass
 class Candidates:
@@ -117,7 +119,10 @@ class Lists:
         lost = np.flatnonzero(np.isnan(self.confidence))
         lost = lost[(self.count[self.cell[lost]] > 1) & ~self.by_rank[self.cell[lost] % len(agents)]]
         if len(lost):
-            said.append(f"{len(lost):,} candidates of lists have no confidence: they count as not listed")
+            said.append(
+                f"{count_of(len(lost), 'candidate')} of lists {are(len(lost), 'has', 'have')} no confidence, and"
+                f" {are(len(lost), 'counts', 'count')} as not listed"
+            )
         return said
 
 

@@ -30,6 +30,7 @@ from sabotage.resampling import STATISTICS, Resamples, resample
 from sabotage.roles import THRESHOLD
 from sabotage.rules import Rule
 from sabotage.sampling import FEWEST_DONORS
+from sabotage.stages import announce
 from sabotage.teaching import Teaching
 from sabotage.verdicts import DELTA
 
@@ -234,6 +235,7 @@ def compare(
     if not named:
         named = [*default_rules(panel, teaching), *([RECORDED] if panel.fused_label is not None else [])]
     named, place = place_of(named, against)
+    announce("fusing")
     contenders = make_contenders(panel, named, teaching, what_ifs, clip, temperature, notes)
     if cross_fit is not None and not any(one.replay is not None and one.replay.fitted for one in contenders):
         notes.add("nothing was cross-fitted: no rule that is named learns anything")
@@ -241,6 +243,7 @@ def compare(
     plain = [one.replay for one in contenders if one.replay is not None and one.reference is None]
     note_replays([ready for ready in plain if not ready.rule.name.startswith(f"{BEST_AGENT} (")], notes)
     labels = np.stack([contender.decision.labels for contender in contenders])
+    announce("resampling")
     found = resample(panel.truth, labels, STATISTICS, panel.n_classes, clusters(panel), n_resamples, seed)
     gap_options = {
         "statistic": statistic, "n_permutations": n_permutations, "within": within, "delta": delta, "seed": seed,
@@ -248,11 +251,13 @@ def compare(
         "n_donors": FEWEST_DONORS,
     }  # fmt: skip
     qualities, gaps = [], []
+    announce("rules")
     for done, contender in enumerate(contenders):
         qualities.append(measure_quality(contender, threshold, ks))
         gaps.append(_gap(contender, gap_options, notes))
         if progress is not None:
             progress(done + 1, len(contenders))
+    announce("differences")
     differences, values = measure_differences(panel, contenders, labels, reference, statistic, found)
     best, alike = _best(contenders, found, statistic)
     by, fold = _folds(panel)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sabotage.custom import OWN
-from sabotage.errors import SabotageError, listed, unknown
+from sabotage.errors import SabotageError, count_of, listed, unknown
 from sabotage.fusion import CLIP, TEMPERATURE, Decision, Replay, recorded, replay
 from sabotage.interventions import Intervention, change, check_agent, intervene, why_not
 from sabotage.learning import Fitted, is_learned, load_fitted
@@ -133,7 +133,7 @@ def make_contenders(
             notes.add(f"{found[-1].name} was chosen by its accuracy on {where}")
             n_silent = int(np.count_nonzero(found[-1].decision.labels < 0))
             if n_silent:
-                notes.add(f"{found[-1].name} is silent on {n_silent:,} examples, which count as wrong")
+                notes.add(f"{found[-1].name} is silent on {count_of(n_silent, 'example')}: that counts as wrong")
             continue
         if rule == RECORDED:
             found.append(Contender(RECORDED, recorded(panel), None, panel))

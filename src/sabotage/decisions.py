@@ -1,11 +1,12 @@
 """How good the decisions of a panel are, and what the sabotage in them adds up to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sabotage import scoring
+from sabotage.errors import are, count_of
 from sabotage.fusion import Decision
 from sabotage.notes import Notes
 from sabotage.panel import Panel
@@ -18,7 +19,7 @@ class DecisionScores:
 
     `chance_top_k` is k / C and `frequent_top_k` the share of the k most frequent classes; `n_tied` examples could have
     been decided for another class of the same score. None where a recorded decision has no scores, or nothing was
-    recorded to agree with.
+    recorded to agree with. `intervals`, 95 %, go by field: "accuracy", "top_1".
     """
 
     source: str
@@ -33,6 +34,7 @@ class DecisionScores:
     replay_agreement: float | None
     chance_top_k: dict[str, float | None]
     frequent_top_k: dict[str, float | None]
+    intervals: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ def score_decision(
             agreement = float((panel.fused_label == replayed.labels)[there].mean())
         missing = int((~there).sum())
         if missing and decided.source == "recorded":
-            notes.add(f"{missing:,} recorded decisions are missing and count as wrong")
+            notes.add(
+                f"{count_of(missing, 'recorded decision')} {are(missing)} missing and"
+                f" {are(missing, 'counts', 'count')} as wrong"
+            )
     if agreement is None:
         notes.add("no decision is recorded: replay_agreement is null")
     return DecisionScores(

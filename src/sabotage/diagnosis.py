@@ -24,6 +24,7 @@ from sabotage.remarks import (
 from sabotage.results import Permutation, adjust_tests, to_dict_each
 from sabotage.rules import Rule
 from sabotage.saying import what_was_found, what_was_not_shown
+from sabotage.stages import announce
 from sabotage.verdicts import DELTA
 
 
@@ -204,6 +205,7 @@ def examine(
 
     `options` are those of `permute`; what is null gets its reason in `notes`.
     """
+    announce("permutations")
     once: dict[str, Any] = {"delta": delta, "exact": exact, "progress": progress}
     if options["scheme"] == "single":
         alone = {name: value for name, value in options.items() if name != "scheme"}
@@ -214,12 +216,15 @@ def examine(
         note_permutation(ready, test, notes)
     room = control = doses = None
     if headroom:
+        announce("headroom")
         room = measure_headroom(ready, options["statistic"])
         note_headroom(room, notes)
     if controls:
+        announce("controls")
         control = run_controls(ready, delta=delta, **options)
         note_controls(control, tests[0], notes)
     if dose_response:
+        announce("dose-response")
         doses = measure_dose_response(ready, **options, progress=progress)
     return tests, Context(control, room, doses)
 

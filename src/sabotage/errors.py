@@ -19,6 +19,16 @@ def listed(names: Iterable[object], most: int = 8) -> str:
     return ", ".join(texts) if texts else "none"
 
 
+def count_of(count: int, noun: str, plural: str | None = None) -> str:
+    """Write how many there are: 1 example, 2 examples."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def are(count: int, one: str = "is", more: str = "are") -> str:
+    """Return the verb that goes with a count."""
+    return one if count == 1 else more
+
+
 def printable(text: str) -> str:
     """Spell out control characters, so that a name from a file cannot steer a terminal."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sabotage.decisions import DecisionScores, SabotageTotals
+from sabotage.errors import count_of
 from sabotage.panel import Panel
 from sabotage.profiles import Bounds, Profile
 from sabotage.results import Permutation
@@ -29,12 +30,12 @@ def find(
 
 
 def _decisions(n: int) -> str:
-    return f"{n:,} wrong decision{'' if n == 1 else 's'}"
+    return count_of(n, "wrong decision")
 
 
 def _sabotage(panel: Panel, profiles: Sequence[Profile], totals: SabotageTotals) -> str:
     if totals.n_wrong == 0:
-        return f"None of the {panel.n_examples:,} decisions is wrong, so nobody sabotages."
+        return f"None of the {count_of(panel.n_examples, 'decision')} is wrong, so nobody sabotages."
     saboteurs = sorted((p for p in profiles if p.roles["saboteur"]), key=lambda p: -p.roles["saboteur"])
     if not saboteurs:
         sure = [p.threshold for p in profiles if p.threshold is not None]
@@ -84,6 +85,7 @@ def _standing(panel: Panel, rule: str, decision: DecisionScores, bounds: Bounds)
     if bounds.best_agent_n < panel.n_examples and panel.n_agents > 1:
         against += f" on the {bounds.best_agent_n:,} where {best} speaks ({percent(bounds.decision_accuracy_there)})"
     return (
-        f"{subject} is right on {percent(decision.accuracy)} of {panel.n_examples:,} examples, {against}; some agent is"
+        f"{subject} is right on {percent(decision.accuracy)} of {count_of(panel.n_examples, 'example')}, {against};"
+        " some agent is"
         f" right on {percent(bounds.oracle_accuracy)}, which is as far as choosing among them could go."
     )

@@ -6,8 +6,7 @@ from math import isfinite
 from typing import Any
 
 from sabotage.contents import content_of, interval_of
-from sabotage.errors import SabotageError, unknown
-from sabotage.saying import count_of
+from sabotage.errors import SabotageError, count_of, unknown
 from sabotage.verdicts import WORDS
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from sabotage.columns import ID_NAMES, TRUTH_NAMES, single
 from sabotage.conditions import joined
-from sabotage.errors import SabotageError, listed
+from sabotage.errors import SabotageError, are, count_of, listed
 from sabotage.notes import Notes
 from sabotage.tables import BATCH_ROWS, Source, plain
 from sabotage.unifying import spelled
@@ -68,7 +68,10 @@ def with_truth(
     if ids.null_count == len(ids):
         raise SabotageError(f"{key} of {table.name} is null in every row, and the truth is found by it")
     if ids.null_count:
-        notes.warn(f"{ids.null_count:,} rows of {table.name} have no {key}: they are not used")
+        notes.warn(
+            f"{count_of(ids.null_count, 'row')} of {table.name} {are(ids.null_count, 'has', 'have')} no {key}, and"
+            f" {are(ids.null_count)} not used"
+        )
     mine = set(source.columns)
     both = [name for name in table.columns if name in mine and name not in (key, answer)]
     if both:

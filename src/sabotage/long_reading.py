@@ -10,7 +10,7 @@ import pyarrow as pa
 from sabotage.candidates import Candidates, Lists
 from sabotage.coding import coded_column, first_rows, numbered
 from sabotage.conditions import Rows
-from sabotage.errors import SabotageError, unknown
+from sabotage.errors import SabotageError, are, count_of, unknown
 from sabotage.labels import Label, look_alikes
 from sabotage.long_tables import AGENT, LongColumns
 from sabotage.notes import Notes
@@ -263,4 +263,6 @@ class LongReader:
             given |= ~np.isnan(values) if values is not None else False
         lost = int(np.count_nonzero(given & (label < 0)))
         if lost:
-            notes.warn(f"{lost:,} rows with a confidence or a rank and no {self.columns.label} are left out")
+            notes.warn(
+                f"{count_of(lost, 'row')} with a confidence or a rank and no {self.columns.label} {are(lost)} left out"
+            )

@@ -6,10 +6,11 @@ from typing import Any
 
 from sabotage.bibliography import SOURCES, Source
 from sabotage.contents import content_of
+from sabotage.errors import count_of
 from sabotage.measures import in_words
 from sabotage.permutation_words import describe_test
 from sabotage.rule_words import rule_in_words
-from sabotage.saying import count_of, series
+from sabotage.saying import series
 from sabotage.sentences import Sentence
 
 LISTED = 12  # names of agents, classes or conditions that are written out

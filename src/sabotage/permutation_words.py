@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sabotage.errors import count_of
 from sabotage.measures import in_words
-from sabotage.saying import count_of, series
+from sabotage.saying import series
 from sabotage.sentences import Sentence
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sabotage.agents import RecordedAgent
 from sabotage.columns import Columns, recognise, with_agents, with_reliability
 from sabotage.conditions import OTHER, Condition, Rows
-from sabotage.errors import SabotageError, did_you_mean, listed, unknown
+from sabotage.errors import SabotageError, are, count_of, did_you_mean, listed, unknown
 from sabotage.joining import with_truth
 from sabotage.keys import Keys, Structure, find_keys, require_one_truth
 from sabotage.labels import Label
@@ -181,10 +181,10 @@ class _Wanted:
         if tally.other_split:
             is_rest = split is not None and split.startswith(OTHER)
             whose = f"split {str(split).removeprefix(OTHER)}" if is_rest else f"another split than {split}"
-            notes.add(f"{tally.other_split:,} rows of {whose} are not analysed")
+            notes.add(f"{count_of(tally.other_split, 'row')} of {whose} {are(tally.other_split)} not analysed")
         if tally.no_truth:
-            what = "examples" if is_long else "rows"
-            notes.warn(f"{tally.no_truth:,} {what} without truth are dropped")
+            lost = count_of(tally.no_truth, "example" if is_long else "row")
+            notes.warn(f"{lost} without truth {are(tally.no_truth)} dropped")
         return replace(
             self.origin,
             is_long=is_long,

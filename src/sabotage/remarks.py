@@ -6,7 +6,7 @@ import numpy as np
 
 from sabotage.agreement import PanelAgreement
 from sabotage.controls import Controls
-from sabotage.errors import SabotageError, listed
+from sabotage.errors import SabotageError, are, count_of, listed
 from sabotage.fusion import Replay
 from sabotage.headroom import STATISTICS, Headroom
 from sabotage.intervals import FEWEST_CLUSTERS
@@ -78,7 +78,9 @@ def note_fit(ready: Replay, notes: Notes) -> None:
     if rule is None:
         return
     if rule.fold is None:
-        notes.add(f"{rule.name} was fitted on {rule.n_fit:,} rows: what it is worth can be seen on others alone")
+        notes.add(
+            f"{rule.name} was fitted on {count_of(rule.n_fit, 'row')}: what it is worth can be seen on others alone"
+        )
         if rule.seen is not None and rule.seen >= SEEN:
             notes.warn(
                 f"{rule.name} is judged on rows that it was fitted on: {'all' if rule.seen == 1 else 'some'} of those"
@@ -121,7 +123,8 @@ def about_replay(ready: Replay) -> list[str]:
         silent = int(np.count_nonzero(panel.spoke[:, m] & (ready.spoken[:, m] < 0)))
         if silent:
             notes.append(
-                f"{agent} has a label and nothing that {rule.name} could use on {silent:,} examples: it is silent there"
+                f"{agent} has a label and nothing that {rule.name} could use on {count_of(silent, 'example')}: it"
+                " is silent there"
                 f" for the fusion"
             )
     if rule.uses_reliability and rule.combine != "call":
@@ -129,24 +132,28 @@ def about_replay(ready: Replay) -> list[str]:
         for m, agent in enumerate(panel.agents):
             if unknown[:, m].any():
                 notes.append(
-                    f"{agent} speaks without a {panel.weights} on {int(unknown[:, m].sum()):,} examples: it"
+                    f"{agent} speaks without a {panel.weights} on {count_of(int(unknown[:, m].sum()), 'example')}: it"
                     f" {'is taken to have its mean there' if rule.weight == 'gate' else 'weighs 0'}"
                 )
         if rule.weight == "reliability":
             total = np.where(ready.spoken >= 0, np.nan_to_num(panel.reliability), 0).sum(axis=1)
             equal = int(np.count_nonzero((total == 0) & (ready.spoken >= 0).any(axis=1)))
             if equal:
-                notes.append(f"on {equal:,} examples the weights sum to 0: the agents that speak weigh 1 each")
+                notes.append(
+                    f"on {count_of(equal, 'example')} the weights sum to 0: the agents that speak weigh 1 each"
+                )
     none, speaks = ready.decision.labels < 0, (ready.spoken >= 0).any(axis=1)
     abstained, no_outcome = int(np.count_nonzero(none & ~speaks)), int(np.count_nonzero(none & speaks))
     if abstained:
         notes.append(
-            f"nobody speaks on {abstained:,} examples: under {rule.name} that is an abstention, which counts as wrong"
+            f"nobody speaks on {count_of(abstained, 'example')}: under {rule.name} that is an abstention, which"
+            " counts as wrong"
         )
     if no_outcome:
         why = ", for the agents contradict each other outright" if rule.evidence == "masses" else ""
         notes.append(
-            f"no outcome of {rule.name} on {no_outcome:,} examples{why}: that is an abstention, which counts as wrong"
+            f"no outcome of {rule.name} on {count_of(no_outcome, 'example')}{why}: that is an abstention, which"
+            " counts as wrong"
         )
     return notes
 
@@ -183,7 +190,9 @@ def note_permutation(ready: Replay, permutation: Permutation, notes: Notes) -> N
     if permutation.smallest_p > 0.05 and permutation.n_usable:
         few = 1 / (permutation.n_permutations + 1) >= permutation.smallest_p
         why = (
-            f"{permutation.n_permutations:,} replicates are too few" if few else "reliability has too few arrangements"
+            f"{count_of(permutation.n_permutations, 'replicate')} {are(permutation.n_permutations)} too few"
+            if few
+            else "reliability has too few arrangements"
         )
         notes.add(f"no p below {permutation.smallest_p:.3g} could come out: {why}")
     _note_moments(panel, permutation, notes)
@@ -207,7 +216,8 @@ def _note_moments(panel: Panel, permutation: Permutation, notes: Notes) -> None:
         return
     if moments.exact_mean is None:
         notes.add(
-            f"{who}exact_mean, exact_sd, z and p_normal are null: {why}; gap_u is from {moments.n_donors:,} donors an"
+            f"{who}exact_mean, exact_sd, z and p_normal are null: {why}; gap_u is from"
+            f" {count_of(moments.n_donors or 0, 'donor')} an"
             f" example"
         )
     elif moments.exact_sd is None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sabotage.errors import count_of
 from sabotage.panel import Panel
 from sabotage.results import Permutation
 from sabotage.verdicts import VISIBLE_SHARE
@@ -24,11 +25,6 @@ def points(difference: float, digits: int = 1) -> str:
 def p_text(p: float) -> str:
     """Write a p-value with two significant digits, no fewer than three decimals."""
     return f"{p:.3f}" if p >= 0.01 else f"{p:.2g}"
-
-
-def count_of(count: int, noun: str, plural: str | None = None) -> str:
-    """Write how many there are: 1 example, 2 examples."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def series(parts: Sequence[str]) -> str:
@@ -74,7 +70,7 @@ def what_was_found(panel: Panel, permutation: Permutation | None) -> str:
         what += f" for {permutation.agent} alone"
     moments, statistic = permutation.moments, permutation.statistic
     gap = permutation.gap if moments is None else moments.gap_u
-    shuffles = f"{permutation.n_permutations:,} shuffle{'' if permutation.n_permutations == 1 else 's'}"
+    shuffles = count_of(permutation.n_permutations, "shuffle")
     span = ""
     if moments is not None and moments.gap_interval is not None:
         span = f"95 % interval of the loss {interval_text(moments.gap_interval, statistic)}, "

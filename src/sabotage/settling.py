@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sabotage.errors import SabotageError, listed
+from sabotage.errors import SabotageError, are, count_of, listed
 from sabotage.labels import Label, LabelBook, look_alikes, whole
 from sabotage.notes import Notes
 from sabotage.panel import chunks
@@ -35,7 +35,9 @@ def settle(
             without = np.setdiff1d(np.arange(len(classes)), [named[reader.position[text]] for text in agent.scores])
             n_filled = _complete(labels[:, m], scores[:, m], without)
             if n_filled and agent.label is not None:
-                notes.warn(f"{agent.label} is null on {n_filled:,} examples that have class scores: it is their argmax")
+                notes.warn(
+                    f"{agent.label} is null on {count_of(n_filled, 'example')} with class scores: it is their argmax"
+                )
     fused = None
     if said.fused is not None:
         fused = lookup[said.fused]
@@ -54,9 +56,12 @@ def check_classes(classes: Sequence[Label], book: LabelBook, source: Source, not
         notes.warn(f"the classes {str(first)!r} and {str(second)!r} look alike and are two")
     for (column, text), count in book.n_null.items():
         if text:
-            notes.warn(f"{column}: {count:,} texts {text!r} are read as null; if that is a class, name it in --classes")
+            notes.warn(
+                f"{column}: {count_of(count, 'text')} {text!r} {are(count)} read as null; if that is a class, name"
+                " it in --classes"
+            )
         elif source.format != "csv":
-            notes.warn(f"{column}: {count:,} empty texts are read as null")
+            notes.warn(f"{column}: {count_of(count, 'empty text')} {are(count)} read as null")
 
 
 def resolve(

@@ -21,8 +21,10 @@ Files = str | list[str]
 def read(file: Files, within: tuple[str, ...], table: dict[str, Any]) -> "Panel":
     """Read the panel with the columns that the analysis needs."""
     from sabotage.reading import read_panel
+    from sabotage.reports.progress import progress_bar
 
-    return read_panel(file, keep=list(within), **table)
+    with progress_bar("reading the table"):
+        return read_panel(file, keep=list(within), **table)
 
 
 def check_parquet(output: str) -> None:
@@ -88,7 +90,25 @@ def print_json(value: object) -> None:
     """Print strict JSON."""
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print_json_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_json_text(text: str) -> None:
+    """Print JSON; where standard output cannot write a letter, in its own escapes, so that it stays JSON."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        import json
+
+        text = "".join(letter if letter.isascii() else json.dumps(letter)[1:-1] for letter in text)
+    click.echo(text, nl=False)
+
+
+def use_ascii() -> None:
+    """Have standard output and standard error spell out everything that is not ASCII."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="ascii", errors="backslashreplace")
 
 
 def run(commands: click.Group) -> int:

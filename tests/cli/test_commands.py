@@ -42,7 +42,7 @@ def test_analyze_writes_its_files_and_a_summary_of_one_screen(preds, tmp_path):
         "roles.parquet",
     ]
     lines = done.stdout.splitlines()
-    assert len(lines) <= 45
+    assert len(lines) <= 30
     assert max(map(len, lines)) <= 80
     assert lines[0].split()[0] == "input"
     assert done.stderr == ""
@@ -323,8 +323,8 @@ def test_warnings_go_to_standard_error_and_into_the_notes(tmp_path):
     frame.loc[3, "y"] = None
     frame.to_parquet(tmp_path / "p.parquet")
     done = run("analyze", tmp_path / "p.parquet", "--json", "--permutations", 10)
-    assert done.stderr == "warning: 1 rows without truth are dropped\n"
-    assert "1 rows without truth are dropped" in json.loads(done.stdout)["notes"]
+    assert done.stderr == "warning: 1 row without truth is dropped\n"
+    assert "1 row without truth is dropped" in json.loads(done.stdout)["notes"]
 
 
 def test_names_from_a_file_cannot_steer_the_terminal(tmp_path):

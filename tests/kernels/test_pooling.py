@@ -203,7 +203,7 @@ def test_total_conflict_abstains_and_is_noted():
     assert (decision.truth_rank[7], decision.tied[7], decision.winnable[7]) == (3, False, False)
     notes = Notes()
     note_replay(replay(panel, "dempster_shafer"), notes)
-    assert [note for note in notes if "on 1 examples, for the agents contradict each other outright" in note]
+    assert [note for note in notes if "on 1 example, for the agents contradict each other outright" in note]
     panel.reliability[7, 1] = 0.9  # something is left to all classes
     assert replay(panel, "dempster_shafer").decision.labels[7] == 0
 

@@ -130,7 +130,7 @@ def test_notes_say_what_was_worked_around():
         "under weighted_mean that is an abstention, which counts as wrong",
         "decisions are ties, which go to the first class",
         "top-k is null for k = 4: there are 3 classes",
-        "has a label and nothing that weighted_mean could use on 1 examples",
+        "has a label and nothing that weighted_mean could use on 1 example",
         "p takes the examples of one group to be exchangeable",
         "p_normal takes the statistic to be normal over permutations: an approximation",
         "dose_response is null: it was not asked for",

@@ -116,7 +116,7 @@ def test_the_audit_names_the_second_table(tmp_path):
 
 def test_ids_that_are_null_or_beyond_integers():
     frame = frames()
-    with pytest.warns(SabotageWarning, match="2 rows of the DataFrame have no id: they are not used"):
+    with pytest.warns(SabotageWarning, match="2 rows of the DataFrame have no id, and are not used"):
         read = read_panel(frame, truth_table=pd.DataFrame({"id": [2, None, 1, None], "y": list("yyxx")}))
     assert read.truth.tolist() == [0, 1]
     for odd in (1e300, np.inf, 0.5):

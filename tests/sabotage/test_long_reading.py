@@ -271,7 +271,7 @@ def test_who_is_absent_from_some_examples_is_missing_there():
 
 
 def test_examples_without_truth_are_dropped_and_rows_may_leave_it_to_each_other():
-    with pytest.warns(SabotageWarning, match="1 examples without truth are dropped"):
+    with pytest.warns(SabotageWarning, match="1 example without truth is dropped"):
         read = read_panel(table(id=[1, 1, 2], y=["y", None, None]))
     assert read.origin.n_dropped == 1
     assert read.labels.shape == (1, 1)
@@ -318,8 +318,8 @@ def test_percent_and_missing_confidences_in_lists():
     assert read.confidence.ravel().tolist() == [0.5, 1.0]
     read = read_panel(table(confidence=[0.5, None, 1.0]))
     np.testing.assert_array_equal(read.scores[0, 0], [0.5, np.nan])
-    assert any("1 candidates of lists have no confidence" in note for note in read.notes)
-    with pytest.warns(SabotageWarning, match="1 rows with a confidence or a rank and no label"):
+    assert any("1 candidate of lists has no confidence" in note for note in read.notes)
+    with pytest.warns(SabotageWarning, match="1 row with a confidence or a rank and no label"):
         read_panel(table(label=["x", None, "y"]))
 
 

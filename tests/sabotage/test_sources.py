@@ -103,7 +103,7 @@ def test_json_in_many_blocks_and_types_that_come_late(tmp_path, monkeypatch):
     path = tmp_path / "many.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert path.stat().st_size > 3 * 600 < BLOCK
-    with pytest.warns(sabotage.SabotageWarning, match="1 rows without truth"):
+    with pytest.warns(sabotage.SabotageWarning, match="1 row without truth"):
         read = read_panel(str(path))
     assert read.n_examples == 98
     assert read.ids[0].as_py() == "2020-01-01-0"

@@ -259,7 +259,7 @@ def test_what_the_calibration_rows_lack_is_said_once_and_as_theirs(tmp_path):
     with pytest.warns(SabotageWarning) as heard:
         panel, _ = prepared(written(frame, tmp_path / "a.parquet"), ["stacking"])
     assert [str(one.message) for one in heard] == [
-        "1 rows without truth are dropped", "rows to learn from: 3 rows without truth are dropped"
+        "1 row without truth is dropped", "rows to learn from: 3 rows without truth are dropped"
     ]  # fmt: skip
     assert {str(one.message) for one in heard} <= set(panel.notes)
 
