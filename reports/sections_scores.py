@@ -56,7 +56,7 @@ def profiles(source: Source) -> Section:
         )
         lift = measured(own["saboteur_lift"], spans.get("saboteur_lift"), why=source.why("saboteur_lift", name))
         rows.append((named(name), part_of(own["n"], n, "examples"), *cells, per_wrong, potential, pivotal, lift))
-    brackets = Text("Square brackets hold intervals. Defined below:", "soft", ("interval", "best_agent"))
+    brackets = Text("Square brackets hold intervals.", "soft", ("interval", "best_agent"))
     grid = Grid("profiles", "Agents, over the n examples on which each spoke.", tuple(columns), tuple(rows))
     return Section("profiles", "Reliability profiles", "Profiles", (grid, _decision(source), brackets))
 
@@ -147,7 +147,7 @@ def coverage(source: Source) -> Section:
     for key, words in (("chance_top_k", "k classes at random"), ("frequent_top_k", "the k most frequent classes")):
         rows.append((named(words), *(measured(decision[key].get(k)) for k in ks)))
     about = Text(
-        "Abstentions cover nothing. The last two rows are what no prediction at all would cover:",
+        "Abstentions cover nothing. The last two rows are what no prediction at all would cover.",
         "soft",
         ("chance_top_k", "frequent_top_k"),
     )
