@@ -206,15 +206,21 @@ def _profiles(content: Mapping[str, Any]) -> Iterator[Sentence]:
     if not method:
         return
     level = f"{100 * method.get('level', 0.95):g} %"
-    n, again = method.get("n_clusters"), method.get("n_resamples")
-    drawn = f"{again:,} resamples" if again else "resamples"
-    over = f" of {n:,} clusters" if n else ""
-    if method.get("rates") == "wilson":
+    over = f" of {count_of(method['n_clusters'], 'cluster')}" if method.get("n_clusters") else ""
+    is_clustered = method["rates"] != "wilson"
+    if not is_clustered:
         yield Sentence(f"Rates have {level} Wilson intervals", ("wilson1927",))
-        yield Sentence(f"Other scores have {level} bootstrap intervals from {drawn}{over}", ("efron1993",))
+    elif method.get("n_resamples"):
+        words = f"Rates have {level} intervals from a bootstrap of whole clusters"
+        yield Sentence(f"{words}, {method['n_resamples']:,} resamples{over}", ("efron1993", "davison1997"))
     else:
-        words = f"Rates and scores have {level} intervals from a bootstrap of whole clusters, {drawn}{over}"
-        yield Sentence(words, ("efron1993", "davison1997"))
+        yield Sentence(f"Rates have no intervals{over and f', for the sample is one{over}'}")
+        return
+    if method.get("others"):
+        yield Sentence(f"Intervals of other scores are of {method['others']}")
+    if method.get("ranks"):
+        keys = ("delong1988", "obuchowski1997") if is_clustered else ("delong1988",)
+        yield Sentence(f"Areas under curves have intervals from {method['ranks']}", keys)
 
 
 def _test(content: Mapping[str, Any]) -> Iterator[Sentence]:

@@ -110,6 +110,9 @@ def test_parts_that_others_add_are_described_from_their_content():
     method = {"rates": "cluster bootstrap", "level": 0.95, "n_clusters": 12, "n_resamples": 500}
     found = describe_methods(content | {"profiles": {"method": method}})
     assert "a bootstrap of whole clusters, 500 resamples of 12 clusters" in found.text
+    few = {"rates": "cluster bootstrap", "level": 0.95, "n_clusters": 4, "n_resamples": 0, "others": "x", "ranks": "y"}
+    found = describe_methods(content | {"profiles": {"method": few}})
+    assert "bootstrap" not in found.text
     assert "wilson1927" not in {source.key for source in found.sources}
     shares = {"statistics": {"accuracy": {}, "log_likelihood": None}, "n_orders": None, "seed": None}
     assert (
