@@ -13,7 +13,7 @@ from sabotage.command_options import (
     describing_options,
     permuting_options,
 )
-from sabotage.errors import SabotageError
+from sabotage.errors import SabotageError, printable
 from sabotage.gate_options import gate_options, gates_of
 from sabotage.options import (
     assessing_options,
@@ -22,9 +22,11 @@ from sabotage.options import (
     collecting_options,
     column_options,
     converting_options,
+    figures_option,
     format_option,
     json_option,
     learning_options,
+    part_options,
     role_options,
     rule_option,
     rules_option,
@@ -102,10 +104,13 @@ def validate(file: Files, **table: Any) -> None:
     "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
 )
 @beside_options
-@click.option("-o", "--output", metavar="DIR", help="Write audit.json, roles.parquet, profiles.csv and report.html.")
+@click.option("-o", "--output", metavar="DIR", help="Write audit.json, report.html, figures and tables.")
 @click.option("--media", metavar="PATTERN", help="Where an example's file lies, for links: 'clips/{id}.mp4'.")
+@figures_option
 @json_option
-def analyze(file: Files, output: str | None, media: str | None, as_json: bool, **options: Any) -> None:
+def analyze(
+    file: Files, output: str | None, media: str | None, figures: list[str], as_json: bool, **options: Any
+) -> None:
     """Audit the decisions of FILE: roles, profiles, bounds, permutation test.
 
     FILE is a table of one row an example or one row a candidate, a folder of parts, or several files.
@@ -130,13 +135,29 @@ def analyze(file: Files, output: str | None, media: str | None, as_json: bool, *
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
         with progress_bar("drawing and writing"):
-            writing.write_audit(audit, output, media)
+            drawn = writing.write_audit(audit, output, media, figures)
     if as_json:
         print_json_text(audit.to_json())
     else:
         terminal.print_audit(audit, output is not None)
         if output is not None:
-            terminal.print_written(output)
+            terminal.print_written(output, figures=drawn)
+
+
+@commands.command(short_help="Make the page of an audit.json again, and its figures.")
+@click.argument("file", type=click.Path(), metavar="AUDIT.JSON")
+@click.option("-o", "--output", metavar="PLACE", help="A folder, or a name that ends in .html.")
+@click.option("--figures", metavar="F,F", default="none", help="Write figures too: svg, png, pdf.")
+def report(file: str, output: str | None, figures: str) -> None:
+    """Make report.html again from an audit.json, and from the cases.json beside it, without computing anything.
+
+    \b
+    sabotage report out/audit.json
+    sabotage report out/audit.json -o paper/ --figures svg,pdf
+    """
+    from sabotage.reports.rebuilding import rebuild
+
+    click.echo(f"written: {printable(', '.join(rebuild(file, output, figures.split(','))))}")
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")
@@ -145,27 +166,38 @@ def analyze(file: Files, output: str | None, media: str | None, as_json: bool, *
 @learning_options
 @score_options
 @role_options
+@part_options
+@format_option
 @json_option
-def profile(file: Files, as_json: bool, **options: Any) -> None:
-    """Print the reliability profile of every agent of FILE, and no permutation test.
+def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool, **options: Any) -> None:
+    """Print the reliability profile of every agent of FILE with intervals, and no permutation test.
 
     \b
     sabotage profile preds.parquet --threshold q0.9
+    sabotage profile preds.parquet --by class --format latex
+    sabotage profile preds.parquet --sweep
     """
-    from sabotage.reports import terminal
+    from sabotage.reports import profiling, terminal
 
     from sabotage.audit import analyze as analyze_panel
 
     table, settings = split(options)
     panel = read(file, (), table)
     panel, settings["rule"] = learned(file, panel, settings, table)
+    format = one_format(format, as_json)
     with progress_bar("roles and profiles"):
         audit = analyze_panel(panel, **settings, n_permutations=0)
-    if as_json:
-        print_json({key: audit.to_dict()[key] for key in PROFILE_KEYS})
-    else:
+    if format == "text":
         terminal.print_panel(panel)
-        terminal.print_profiles(audit)
+    if format == "json":
+        print_json({key: audit.content[key] for key in PROFILE_KEYS})
+    else:
+        show(
+            audit,
+            format,
+            lambda found: profiling.print_profiles(found, by, sweep),
+            lambda found, kind: profiling.render(found, kind, by),
+        )
 
 
 @commands.command(short_help="Shuffle the reliability and see whether decisions suffer.")
@@ -568,12 +600,12 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
         beside: dict[str, Any] = {"compare": None, "attribute": None, "threads": threads, "progress": progress}
         audit = analyze_panel(panel, n_permutations=permutations, seed=seed, **beside)
     with progress_bar("drawing and writing"):
-        writing.write_audit(audit, output)
+        drawn = writing.write_audit(audit, output)
     terminal.print_audit(audit, is_written=True)
-    terminal.print_written(output, "preds.parquet")
+    terminal.print_written(output, "preds.parquet", figures=drawn)
 
 
-PROFILE_KEYS = ("agents", "between_agents", "bounds", "sabotage_totals", "notes")
+PROFILE_KEYS = ("decision", "agents", "between_agents", "bounds", "sabotage_totals", "profiles", "notes")
 
 
 def main() -> None:

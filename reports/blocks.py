@@ -88,6 +88,15 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Sentences behind a title that opens them."""
+
+    title: str
+    items: tuple[str, ...]
+    kind = "listing"
+
+
+@dataclass(frozen=True)
 class Heading:
     """A heading inside a section."""
 
@@ -95,7 +104,7 @@ class Heading:
     kind = "heading"
 
 
-Block = Grid | Text | Pairs | Picture | Heading
+Block = Grid | Text | Pairs | Picture | Listing | Heading
 
 
 @dataclass(frozen=True)
@@ -160,16 +169,18 @@ def measured(value: float | None, interval: Span = None, tip: str = "", why: str
     """Return a number with its interval, both as finely as the interval tells; a dash with the reason where null."""
     if value is None:
         return Datum(NONE, tip=why or "not known")
-    error = None if interval is None else (interval[1] - interval[0]) / 2
-    beside = (
-        "" if interval is None else f"[{rounded(interval[0], error, signed)}, {rounded(interval[1], error, signed)}]"
-    )
-    return Datum(rounded(value, error, signed), value, interval, beside, tip)
+    if interval is None:
+        return Datum(_typeset(rounded(value, None, signed)), value, tip=tip)
+    error = (interval[1] - interval[0]) / 2
+    low, high = (_typeset(rounded(end, error, signed)) for end in interval)
+    return Datum(_typeset(rounded(value, error, signed)), value, interval, f"[{low}, {high}]", tip)
 
 
 def exact(value: float | None, digits: int = 4, tip: str = "", why: str = "") -> Datum:
     """Return a number with a fixed count of decimals."""
-    return Datum(NONE, tip=why or "not known") if value is None else Datum(f"{value:.{digits}f}", value, tip=tip)
+    return (
+        Datum(NONE, tip=why or "not known") if value is None else Datum(_typeset(f"{value:.{digits}f}"), value, tip=tip)
+    )
 
 
 def shared(value: float | None, interval: Span = None, tip: str = "", why: str = "", digits: int = 1) -> Datum:
@@ -182,7 +193,7 @@ def shared(value: float | None, interval: Span = None, tip: str = "", why: str =
 
 def chance(p: float | None, tip: str = "", why: str = "") -> Datum:
     """Return a p-value."""
-    return Datum(NONE, tip=why or "not known") if p is None else Datum(p_text(p), p, tip=tip)
+    return Datum(NONE, tip=why or "not known") if p is None else Datum(_typeset(p_text(p)), p, tip=tip)
 
 
 def estimated(found: Mapping[str, Any] | None, tip: str = "", why: str = "", signed: bool = False) -> Datum:
@@ -199,6 +210,11 @@ def left_out(source: Source, key: str, what: str) -> Text:
         return Text(f"Left out: the audit was written by a version of sabotage that did not keep {what}.", "soft")
     because = source.why(key)
     return Text(f"Left out: {because}." if because else f"Left out: {what} is not in this audit.", "soft")
+
+
+def _typeset(number: str) -> str:
+    """Write a minus as one."""
+    return number.replace("-", "−")
 
 
 Maker = Callable[[Source], Section | None]

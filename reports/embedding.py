@@ -44,6 +44,7 @@ def _first(cases: Mapping[str, Any], cells: Mapping[str, Any], most: int) -> dic
         "agents": [_safe(name) for name in cases["agents"]],
         "classes": [_safe(name) for name in cases["classes"]],
         "roles": list(cases["roles"]),
+        "order": str(cases["order"]).rstrip("."),
         "examples": [_example(cases["examples"][index]) for index in used],
         "cells": {
             key: {"n": cell["n"], "listed": [place[index] for index in cell["listed"][:most]]}

@@ -26,7 +26,7 @@ GLOSSARY = {
         "The label that is held against the truth; recorded where it stood in the file, replayed where the rule made"
         " it.",
     ),
-    "rule": Term("fusion rule", "What makes one label out of what the agents emitted.", "see `sabotage rules`"),
+    "rule": Term("fusion rule", "What makes one label out of what the agents emitted.", "sabotage rules"),
     "reliability": Term(
         "reliability",
         "What a rule weighs an agent by: its self-assessment where every agent has one, else a confidence.",
@@ -75,7 +75,6 @@ GLOSSARY = {
         "P(saboteur) / (P(potential saboteur) × P(wrong decision))",
         ALL,
     ),
-    "coverage": Term("coverage", "The share of examples on which an agent spoke.", "n / all examples", ALL),
     "accuracy": Term(
         "accuracy", "The share of labels that are right; of a decision, abstentions count as wrong.", "", "n"
     ),
@@ -174,13 +173,14 @@ GLOSSARY = {
     "weightless": Term("weightless", "The statistic with every reliability 1."),
     "verdict": Term(
         "verdict",
-        "Helpful or harmful: the gap's interval leaves out 0 and the two-sided p is at most .05; neutral: it lies within"
-        " ±delta; inert: no decision can change; untestable: nothing can be exchanged; else inconclusive.",
+        "Helpful or harmful: the gap's interval leaves out 0 and the two-sided p is at most .05; neutral: it lies"
+        " within ±delta; inert: no decision can change; untestable: nothing can be exchanged; else inconclusive.",
     ),
     "delta": Term("delta", "The gap below which a difference does not matter."),
     "control": Term(
         "controls",
-        "The same test with reliability 1 for right agents and .05 for wrong ones (positive), and 1 for all (negative).",
+        "The same test with reliability 1 for right agents and .05 for wrong ones (positive), and with 1 for all"
+        " (negative).",
     ),
     "dose": Term("dose", "The share of examples that take the positive control's reliability."),
     "seen": Term("seen", "The share of draws in which the one-sided p is at most .05.", "", "20 draws"),

@@ -11,7 +11,7 @@ from sabotage.reports import (
     sections_test,
     sections_text,
 )
-from sabotage.reports.blocks import Datum, Grid, Maker, Picture, Section, Source, Text
+from sabotage.reports.blocks import Datum, Grid, Maker, Pairs, Picture, Section, Source, Text
 from sabotage.reports.embedding import as_script, linked
 from sabotage.reports.glossary import GLOSSARY
 from sabotage.reports.packing import packed
@@ -91,7 +91,7 @@ def _terms(sections: Sequence[Section]) -> Iterator[str]:
                 yield from (column.term for column in block.columns if column.term is not None)
             elif isinstance(block, Text):
                 yield from block.terms
-            elif block.kind == "pairs":
+            elif isinstance(block, Pairs):
                 yield from (term for _, _, term in block.rows if term is not None)
 
 

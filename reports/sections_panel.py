@@ -114,13 +114,13 @@ def roles(source: Source) -> Section:
         rows.append((named(name), *cells, exact(own["threshold"], 2)))
     text = (
         f"{wrong:,} decision{' is' if wrong == 1 else 's are'} wrong: {totals['n_with_saboteur']:,} with a saboteur,"
-        f" {totals['n_with_exactly_one']:,} with exactly one, {totals['n_recoverable']:,} where another agent was right,"
-        f" {totals['n_pivotal']:,} right without one of the saboteurs."
+        f" {totals['n_with_exactly_one']:,} with exactly one, {totals['n_recoverable']:,} where another agent was"
+        f" right, {totals['n_pivotal']:,} right without one of the saboteurs."
     )
     about = (
-        "Examples on which each agent has each role, with the share of all examples; a saboteur misled with a confidence"
-        " of at least its threshold. Flags are shares of the wrong decisions; pivotal saboteurs: the decision is right"
-        " without them."
+        "Examples on which each agent has each role, with the share of all examples; a saboteur misled with a"
+        " confidence of at least its threshold. Flags are shares of the wrong decisions; pivotal saboteurs: the"
+        " decision is right without them."
     )
     grid = Grid("roles", "Roles of each agent.", tuple(columns), tuple(rows), about)
     return Section("roles", "Who did what", "Roles", (Text(text), *source.drawn("role_bars"), grid))

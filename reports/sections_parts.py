@@ -54,11 +54,12 @@ def parts(source: Source) -> Section:
 
 def _matrices(source: Source, found: Mapping[str, Any], kind: str) -> list[Block]:
     agents = list(source.agents)
+    classes = {label: at for at, label in enumerate(source.content["input"]["classes"])}
     first = Column(kind, str(found["column"]), kind, True)
     shared_columns = (first, Column("n", "n", "n"), Column("n_wrong", "wrong", "decision"))
     counts, accuracies, long = [], [], []
     for at, (label, part) in enumerate(found["parts"].items()):
-        place = at if kind == "class" else label
+        place = classes.get(label, at) if kind == "class" else label
         decision, n, wrong = part["decision"], part["n"], part["n_wrong"]
         case = source.case("*", "wrong", kind, place)
         head = (named(label), counted(n), part_of(wrong, n, "examples", case))
@@ -84,7 +85,8 @@ def _matrices(source: Source, found: Mapping[str, Any], kind: str) -> list[Block
              f"The share right of the decision and of each agent where it spoke.{left}", len(counts) > 12),
     ]  # fmt: skip
     columns = (
-        first, Column("agent", "agent", "agent", True), Column("n", "n", "n"), Column("saboteur", "saboteur", "saboteur"),
+        first, Column("agent", "agent", "agent", True), Column("n", "n", "n"),
+        Column("saboteur", "saboteur", "saboteur"),
         *(Column(key, heading, term) for key, heading, term in (*FLAGS, *RATES)),
     )  # fmt: skip
     about = f"Numbers of every agent in every {kind}, with intervals.{left}"

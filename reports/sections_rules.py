@@ -7,6 +7,7 @@ from sabotage.reports.blocks import (
     Block,
     Column,
     Grid,
+    Listing,
     Section,
     Source,
     Text,
@@ -53,9 +54,9 @@ def rules(source: Source) -> Section:
         " accuracy, adjusted by Holm. Counts are of wrong decisions."
     )
     findings = [Text(as_sentence(text, names)) for text in found["finding"]]
-    notes = [Text(as_sentence(text, names), "soft") for text in found["notes"]]
+    notes = Listing("Notes on the comparison", tuple(as_sentence(text, names) for text in found["notes"]))
     grid = Grid("rules-table", "Fusion rules on the same examples.", tuple(columns), tuple(rows), about)
-    return Section("rules", "Rules compared", "Rules", (*findings, grid, *notes))
+    return Section("rules", "Rules compared", "Rules", (*findings, grid, notes))
 
 
 def _rule(found: Mapping[str, Any], entry: Mapping[str, Any], statistic: str, others: list[str]) -> tuple[Any, ...]:
@@ -126,10 +127,11 @@ def worth(source: Source) -> Section:
         blocks.append(Grid("worth-table", f"What each agent adds to {found['rule']}.", tuple(columns), rows))
     pairs = _interactions(found)
     blocks += [pairs] if pairs is not None else []
-    notes = [Text(as_sentence(note, names), "soft") for note in found["notes"]]
+    notes = [as_sentence(note, names) for note in found["notes"]]
     if found["n_orders"] is not None:
-        notes.append(Text(f"Shapley values are from {found['n_orders']:,} sampled orders of the agents.", "soft"))
-    return Section("worth", title, short, (*blocks, *texts, *notes))
+        notes.append(f"Shapley values are from {found['n_orders']:,} sampled orders of the agents.")
+    listing = [Listing("Notes on the values", tuple(notes))] if notes else []
+    return Section("worth", title, short, (*blocks, *texts, *listing))
 
 
 def _interactions(found: Mapping[str, Any]) -> Grid | None:

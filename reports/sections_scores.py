@@ -55,8 +55,9 @@ def profiles(source: Source) -> Section:
         )
         lift = measured(own["saboteur_lift"], spans.get("saboteur_lift"), why=source.why("saboteur_lift", name))
         rows.append((named(name), part_of(own["n"], n, "examples"), *cells, per_wrong, potential, pivotal, lift))
+    brackets = Text("Square brackets hold intervals. Defined below:", "soft", ("interval", "best_agent"))
     grid = Grid("profiles", "Agents, over the n examples on which each spoke.", tuple(columns), tuple(rows))
-    return Section("profiles", "Reliability profiles", "Profiles", (grid, _decision(source)))
+    return Section("profiles", "Reliability profiles", "Profiles", (grid, _decision(source), brackets))
 
 
 def _decision(source: Source) -> Grid:
@@ -144,12 +145,14 @@ def coverage(source: Source) -> Section:
         )
     for key, words in (("chance_top_k", "k classes at random"), ("frequent_top_k", "the k most frequent classes")):
         rows.append((named(words), *(measured(decision[key].get(k)) for k in ks)))
-    about = "Abstentions cover nothing. The last two rows are what no prediction at all would cover."
-    grid = Grid(
-        "top-k-table", "Share of examples whose truth is among the k highest scores.", columns, tuple(rows), about
+    about = Text(
+        "Abstentions cover nothing. The last two rows are what no prediction at all would cover:",
+        "soft",
+        ("chance_top_k", "frequent_top_k"),
     )
-    terms = Text("", "soft", ("top_k", "chance_top_k", "frequent_top_k"))
-    return Section("top-k", "Top-k coverage", "Top-k", (grid, *source.drawn("top_k_curve"), terms))
+    caption = "Share of examples whose truth is among the k highest scores."
+    grid = Grid("top-k-table", caption, columns, tuple(rows))
+    return Section("top-k", "Top-k coverage", "Top-k", (grid, about, *source.drawn("top_k_curve")))
 
 
 def reliability(source: Source) -> Section:

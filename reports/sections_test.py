@@ -75,16 +75,17 @@ def _gap(source: Source, test: Mapping[str, Any]) -> Grid:
         shared(test["flip_rate"], digits=2, tip=f"of {test['n_units']:,} decisions"),
     )
     about = (
-        f"The gap is the {_words(test)} as observed less its mean when each example takes the reliability of another one"
-        " of its block; its interval is over samples of clusters. Shuffles may leave a row where it was: their mean and"
-        " spread are of chance pairings."
+        f"The gap is the {_words(test)} as observed less its mean when each example takes the reliability of another"
+        " one of its block; its interval is over samples of clusters. Shuffles may leave a row where it was: their mean"
+        " and spread are of chance pairings."
     )
     return Grid("gap", "What shuffling the reliability costs.", columns, (row,), about)
 
 
 def _means(test: Mapping[str, Any]) -> Grid:
     columns = (
-        Column("what", "reliability", None, True), Column("value", _words(test)), Column("spread", "spread", None, True),
+        Column("what", "reliability", None, True), Column("value", _words(test)),
+        Column("spread", "spread", None, True),
     )  # fmt: skip
     weightless = "–"
     if (beside := test["against_weightless"]) is not None:
@@ -107,9 +108,10 @@ def _means(test: Mapping[str, Any]) -> Grid:
 
 def _seeds(test: Mapping[str, Any]) -> Grid:
     columns = (
-        Column("seed", "seed", None, True), Column("n_examples", "examples", "n"), Column("clean", "as observed", "clean"),
-        Column("broken_mean", "shuffled", "shuffled"), Column("gap", "gap", "gap"),
-        Column("p_value", "p, one-sided", "p_value"), Column("p_value_two_sided", "p, two-sided", "p_two_sided"),
+        Column("seed", "seed", None, True), Column("n_examples", "examples", "n"),
+        Column("clean", "as observed", "clean"), Column("broken_mean", "shuffled", "shuffled"),
+        Column("gap", "gap", "gap"), Column("p_value", "p, one-sided", "p_value"),
+        Column("p_value_two_sided", "p, two-sided", "p_two_sided"),
     )  # fmt: skip
     rows = []
     for seed in test["seeds"]:
@@ -124,9 +126,9 @@ def _controls(source: Source, test: Mapping[str, Any]) -> list[Block]:
     if controls is None:
         return [Heading("Controls"), left_out(source, "controls", "the controls")]
     columns = (
-        Column("control", "control", "control", True), Column("clean", "as observed", "clean"), Column("gap", "gap", "gap"),
-        Column("p_value", "p, one-sided", "p_value"), Column("flip_rate", "flip rate", "flip_rate"),
-        Column("n_permutations", "replicates", "shuffled"),
+        Column("control", "control", "control", True), Column("clean", "as observed", "clean"),
+        Column("gap", "gap", "gap"), Column("p_value", "p, one-sided", "p_value"),
+        Column("flip_rate", "flip rate", "flip_rate"), Column("n_permutations", "replicates", "shuffled"),
     )  # fmt: skip
     rows = []
     for name in ("positive", "negative"):

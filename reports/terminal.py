@@ -10,37 +10,20 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from sabotage.reports.trimming import glued, out, writable
-from sabotage.reports.writing import FILES
+from sabotage.reports.writing import FIGURES, FILES
 
 from sabotage.audit import Audit
 from sabotage.calibrating import METHODS
 from sabotage.errors import count_of, printable
-from sabotage.intervals import Estimate
 from sabotage.learning import Fitted
 from sabotage.notes import folded
 from sabotage.panel import Panel
-from sabotage.profiles import Profile
 from sabotage.rules import Rule
-from sabotage.saying import percent, what_was_not_shown
+from sabotage.saying import percent, series, what_was_not_shown
 from sabotage.simulation import Scenario
 
 WIDTH = 80
 MOST_NOTES = 3
-QUALITY = (
-    {
-        "balanced_accuracy": "balanced",
-        "macro_f1": "macro-F1",
-        "mean_confidence": "confidence",
-        "ece": "ECE",
-        "brier": "Brier",
-        "log_loss": "log loss",
-    },
-    {
-        "auroc_confidence": "AUROC conf.",
-        "aurc": "AURC",
-        "saboteur_lift": "lift",
-    },
-)
 
 
 class _Paper(Console):
@@ -85,7 +68,7 @@ def print_audit(audit: Audit, is_written: bool = False) -> None:
     if audit.permutation is not None:
         out.print(safe(what_was_not_shown(audit.permutation)))
     out.print()
-    out.print(_role_table(audit))
+    out.print(role_table(audit))
     decision = audit.decision
     out.print(
         f"decision ({decision.source}): accuracy {number(decision.accuracy)}, balanced"
@@ -112,30 +95,6 @@ def _beside(audit: Audit) -> list[str]:
     if doses is not None:
         parts.append(f"dose first seen: {'never' if doses.first_seen is None else f'{doses.first_seen:.1f}'}")
     return parts
-
-
-def print_profiles(audit: Audit) -> None:
-    """Print every agent's roles and its reliability profile."""
-    out = console()
-    out.print()
-    out.print(_role_table(audit))
-    for headings in QUALITY:
-        out.print()
-        out.print(_quality_table(audit.agents, headings))
-    out.print()
-    out.print(_alignment_table(audit))
-    out.print("reliability against being right; accuracy of all, and of the most reliable 80 and 50 %")
-    routing = audit.routing
-    if routing.auroc is not None:
-        out.print(
-            f"routing AUROC {number(routing.auroc.value)}{_short_span(routing.auroc)} over the {routing.n:,} examples"
-            f" with a right and a wrong agent"
-        )
-    if any(check.difference is not None for check in audit.self_checks):
-        out.print()
-        out.print(_check_table(audit))
-        out.print("among confident emissions: AUROC of a low reliability, and of a low confidence, for sabotage")
-    print_notes(out, audit.notes)
 
 
 def grid() -> Table:
@@ -189,13 +148,18 @@ def print_converted(panel: Panel, path: str) -> None:
     out.print(f"\nwritten to {safe(path)}: {count_of(panel.n_examples, 'row')}")
 
 
-def print_written(folder: str, *more: str) -> None:
-    """Say what was written where."""
+def print_written(folder: str, *more: str, figures: Sequence[str] = ()) -> None:
+    """Say what was written where; `figures` are the names of the files in their folder."""
     files = ", ".join((*more, *FILES))
+    if figures:
+        formats = series(list(dict.fromkeys(name.rpartition(".")[2] for name in figures)))
+        n = len({name.rpartition(".")[0] for name in figures})
+        files += f", {FIGURES}/ ({count_of(n, 'figure')}, {formats})"
     console().print(f"written to {safe(folder)}: {files}")
 
 
-def _role_table(audit: Audit) -> Table:
+def role_table(audit: Audit) -> Table:
+    """Make the table of how often each agent is right, and has each role."""
     headings = ("right", "contrib.", "overruled", "misleader", "saboteur", "pivotal", "suppr.")
     rows = []
     for profile in audit.agents:
@@ -203,45 +167,6 @@ def _role_table(audit: Audit) -> Table:
         counts += [profile.pivotal_saboteur, profile.roles["suppressed"]]
         rows.append((profile.agent, percent(profile.accuracy), *(f"{count:,}" for count in counts)))
     return name_table(headings, rows)
-
-
-def _alignment_table(audit: Audit) -> Table:
-    """Show how reliability goes with being right, and what withholding the least reliable gains."""
-    rows = []
-    for own in audit.alignment:
-        gain = {point.withheld: point.accuracy for point in own.gain}
-        auroc = "-" if own.auroc is None else f"{own.auroc.value:.3f}{_short_span(own.auroc)}"
-        biserial = "-" if own.point_biserial is None else f"{own.point_biserial.value:.3f}"
-        kept = tuple(percent(gain[share]) if share in gain else "-" for share in (0.0, 0.2, 0.5))
-        rows.append((own.agent, auroc, number(own.spearman), biserial, *kept))
-    return name_table(("AUROC of reliab.", "Spearman", "biserial", "all", "80 %", "50 %"), rows)
-
-
-def _check_table(audit: Audit) -> Table:
-    """Show whether the self-assessment tells a saboteur better than the confidence does."""
-    rows = []
-    for check in audit.self_checks:
-        ahead = check.difference
-        cells = [
-            "-" if own is None else f"{own.value:.3f}" for own in (check.auroc_reliability, check.auroc_confidence)
-        ]
-        span = "" if ahead is None or ahead.interval is None else _signed(ahead.interval)
-        cells.append("-" if ahead is None else f"{ahead.value:+.3f}{span}")
-        rows.append((check.agent, f"{check.n:,}", f"{check.n_saboteur:,}", *cells))
-    return name_table(("n", "saboteur", "reliab.", "conf.", "difference"), rows)
-
-
-def _signed(interval: tuple[float, float]) -> str:
-    return f" [{interval[0]:+.3f}, {interval[1]:+.3f}]"
-
-
-def _short_span(estimate: Estimate) -> str:
-    return "" if estimate.interval is None else f" [{estimate.interval[0]:.3f}, {estimate.interval[1]:.3f}]"
-
-
-def _quality_table(profiles: Sequence[Profile], headings: dict[str, str]) -> Table:
-    rows = [(profile.agent, *(number(getattr(profile, name)) for name in headings)) for profile in profiles]
-    return name_table(tuple(headings.values()), rows)
 
 
 def name_table(headings: Sequence[str], rows: Sequence[Sequence[str]], by: str = "agent", wraps: bool = False) -> Table:

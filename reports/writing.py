@@ -4,7 +4,8 @@ import csv
 import json
 import os
 import warnings
-from contextlib import ExitStack
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from sabotage.reports.tables import FORMULA_STARTS
@@ -15,6 +16,8 @@ from sabotage.errors import SabotageError, SabotageWarning
 from sabotage.files import written
 
 FILES = ("audit.json", "cases.json", "roles.parquet", "profiles.csv", "report.html")
+FIGURES = "figures"  # the folder of them
+FORMATS = ("svg", "png")  # of figures, by default
 
 
 def check_folder(folder: str) -> None:
@@ -26,6 +29,9 @@ def check_folder(folder: str) -> None:
                 f"{folder or 'an empty name'} is no folder: give -o one; it is made where there is none"
             )
         taken = [name for name in FILES if (path / name).is_dir()]
+        figures = path / FIGURES
+        if figures.exists() and not figures.is_dir():
+            raise SabotageError(f"{figures} is no folder: give -o another place, or --figures none")
     except OSError as error:
         raise SabotageError(f"{folder} cannot be a folder: {error.strerror}") from None
     if taken:
@@ -44,11 +50,20 @@ def check_media(pattern: str | None, folder: str | None) -> None:
         raise SabotageError("--media is for the links of a report: give -o a folder too")
 
 
-def write_audit(audit: Audit, folder: str | Path, media: str | None = None) -> None:
-    """Write audit.json, cases.json, roles.parquet, profiles.csv and report.html; other files in the folder stay.
+def write_audit(
+    audit: Audit, folder: str | Path, media: str | None = None, figures: Sequence[str] = FORMATS
+) -> list[str]:
+    """Write audit.json, cases.json, roles.parquet, profiles.csv, report.html and the folder of figures.
+
+    Figures come in the formats given, and their names are returned; those that an earlier audit left there go. Other
+    files in the folder stay.
 
     `media` is where an example's file lies, "clips/{id}.mp4", seen from the folder or from the working directory.
     """
+    from sabotage.reports.drawn import pictures
+    from sabotage.reports.figures import render
+    from sabotage.reports.page import report_page
+
     folder = Path(folder)
     if media is not None:
         name = str(audit.panel.ids[0].as_py())
@@ -56,24 +71,49 @@ def write_audit(audit: Audit, folder: str | Path, media: str | None = None) -> N
         if not is_there:
             missing = media.replace(medias.PLACE, name)
             warnings.warn(f"{missing} is not there: the report's links may lead nowhere", SabotageWarning, stacklevel=2)
-    from sabotage.reports.drawn import pictures
-    from sabotage.reports.page import report_page
-
     cases = audit.cases(media).to_dict(audit.content)
+    rendered = render(audit, figures)  # once, for the page and for the files
     texts = {
         "audit.json": audit.to_json(),
         "cases.json": json.dumps(cases, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n",
-        "report.html": report_page(audit.content, cases, pictures(audit.content)),
+        "report.html": report_page(audit.content, cases, pictures(audit.content, rendered)),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SabotageError(f"{folder} cannot be made: {error.strerror or error}") from None
+    _make(folder)
     with ExitStack() as files:
+        if rendered.files:
+            files.callback(_remove_empty, folder / FIGURES)  # where something fails, which is after the files are gone
+            _make(folder / FIGURES)
+        for name, made in rendered.files.items():
+            files.enter_context(written(folder / FIGURES / name)).write_bytes(made)
         for name, text in texts.items():
             files.enter_context(written(folder / name)).write_text(text, encoding="utf-8")
         write_profiles(audit, files.enter_context(written(folder / "profiles.csv")))
         write_roles(audit, files.enter_context(written(folder / "roles.parquet")))
+    _remove_stale(folder / FIGURES, rendered.files)
+    return list(rendered.files)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SabotageError(f"{folder} cannot be made: {error.strerror or error}") from None
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _remove_stale(folder: Path, kept: Collection[str]) -> None:
+    """Remove figures that are not of this audit, and the folder where nothing is left in it."""
+    from sabotage.reports.figures import FORMATS, NAMES
+
+    for name in (f"{figure}.{format}" for figure in NAMES for format in FORMATS):
+        if name not in kept:
+            with suppress(OSError):
+                (folder / name).unlink()
+    _remove_empty(folder)
 
 
 def write_profiles(audit: Audit, path: Path) -> None:

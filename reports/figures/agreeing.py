@@ -2,18 +2,18 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from sabotage.reports.figures.canvas import (
-    SMALL,
     WIDTH,
     Content,
     Size,
     Source,
     agents_of,
     canvas,
+    fill_cell,
     heading,
     name_ticks,
     short,
+    write_cell,
 )
 
 from sabotage.errors import SabotageError
@@ -68,9 +68,9 @@ def agreement_matrix(audit: Source, ax: Axes | None = None) -> Axes:
                 continue
             colour = (AGREE if row > column else KAPPA) if value >= 0 else APART
             strength = round(0.06 + 0.69 * min(abs(float(value)), 1.0), 2)
-            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, alpha=strength, linewidth=0))
+            fill_cell(ax, row, column, colour, strength)
             text = f"{value:.2f}" if roomy else f"{100 * value:.0f}"
-            ax.text(column, row, text, ha="center", va="center", fontsize=SMALL)
+            write_cell(ax, row, column, text)
         names = [short(agent, 12) for agent in agents]
         upright = {"rotation": 90} if max(map(len, names)) * len(names) > 40 else {}
         ax.set_xlim(-0.5, len(agents) - 0.5)

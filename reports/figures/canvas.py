@@ -1,5 +1,6 @@
 """What the figures share: the content of an audit, axes of the right size, names, labels at the ends of lines."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,8 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
+from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, ScaledTranslation
-from sabotage.reports.style import AXIS, INK, styled
+from sabotage.reports.style import styled
 
 from sabotage.errors import SabotageError, printable
 
@@ -61,9 +64,12 @@ def needed(content: Content, key: str, what: str) -> Any:
 
 
 def short(name: object, most: int = 20) -> str:
-    """Shorten a name for an axis."""
+    """Shorten a name for an axis, in its middle: names that begin alike often differ in their ends."""
     text = " ".join(printable(str(name)).split())
-    return text if len(text) <= most else text[: most - 1] + "…"
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
 
 
 def agents_of(content: Content) -> list[str]:
@@ -94,29 +100,38 @@ def legend_below(ax: Axes, points: float, columns: int, **options: Any) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below(ax, points), ncols=columns, **options)
 
 
-def heading(ax: Axes, title: str, about: str = "", above: float = 4) -> None:
+def heading(ax: Axes, title: str, about: str = "", above: float = 4, names: Sequence[Annotation] = ()) -> None:
     """Write a title, and what it is about in a smaller line, so many points above the axes.
 
-    They begin where the names at the left of the axes do, not at the axes, which would leave half of the width.
+    They begin where the names at the left of the axes do, not at the axes, which would leave half of the width: the
+    labels of ticks, and `names`.
     """
 
     def left(renderer: RendererBase) -> Bbox:
-        names = ax.yaxis.get_tightbbox(renderer)
-        x = ax.bbox.x0 if names is None else min(ax.bbox.x0, names.x0)
+        ticks = ax.yaxis.get_tightbbox(renderer)
+        boxes = [name.get_window_extent(renderer) for name in names]
+        x = min(box.x0 for box in (ax.bbox, ticks, *boxes) if box is not None)
         return Bbox.from_extents(x, ax.bbox.y0, ax.bbox.x1, ax.bbox.y1)
 
-    for text, size, y in ((about, SMALL, above), (title, 7.5, above + (9.5 if about else 0))):
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    # Of axes that fill a figure; a text that is too wide would make them narrower.
+    width = figure.get_size_inches()[0] * 72 * ax.get_position().width / 0.775
+    y = above
+    for text, size in ((about, SMALL), (title, 7.5)):
         if text:
+            text = textwrap.fill(text, max(10, int(width / (0.545 * size))))
             label = ax.annotate(text, (0, 1), xycoords=(left, "axes fraction"), xytext=(0, y),
                                 textcoords="offset points", ha="left", va="bottom", fontsize=size,
                                 annotation_clip=False)  # fmt: skip
             label.set_parse_math(False)
+            y += 1.2 * size * (1 + text.count("\n")) + 1.5
 
 
-def beside(ax: Axes, y: float, text: str, colour: str = INK) -> None:
+def beside(ax: Axes, y: float, text: str) -> None:
     """Write a small text right of the axes, at a height of the data."""
     ax.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-                va="center", fontsize=SMALL, color=colour, linespacing=1.1, annotation_clip=False)  # fmt: skip
+                va="center", fontsize=SMALL, linespacing=1.1, annotation_clip=False)  # fmt: skip
 
 
 def height_of(ax: Axes) -> float:
@@ -148,51 +163,53 @@ def spread(values: Sequence[float], gap: float, low: float, high: float) -> list
     return out
 
 
-def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str = "right", size: float = SMALL) -> None:
-    """Write what lines are beside their ends, moved apart where they would overlap.
+def label_lines(ax: Axes, ends: Sequence[tuple[float, str, str, Any]], side: str = "right") -> list[Annotation]:
+    """Write what lines are beside their ends, moved apart where they would overlap, and return the texts.
+
+    Texts are in ink, since colours that can be seen on light and on dark paper cannot be read on both; a piece of the
+    line leads to each.
 
     Parameters
     ----------
     ax : Axes
         With its final limits of y.
-    ends : sequence of (value of y, text, colour)
+    ends : sequence of (value of y, text, colour, line style)
     side : {"right", "left"}
-    size : float
-        Points.
     """
     low, high = ax.get_ylim()
-    gap = 1.15 * size / height_of(ax) * (high - low)
-    places = spread([y for y, _, _ in ends], gap, low, high)
-    at, pad, align = (1.0, 5, "left") if side == "right" else (0.0, -5, "right")
-    for (y, text, colour), place in zip(ends, places, strict=True):
-        label = ax.annotate(
-            text,
-            (at, y),
-            xytext=(pad, (place - y) / (high - low) * height_of(ax)),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha=align,
-            va="center",
-            fontsize=size,
-            color=colour,
-            annotation_clip=False,
-        )
+    points = height_of(ax) / (high - low)
+    places = spread([y for y, *_ in ends], 1.15 * SMALL / points, low, high)
+    at, way, align = (1.0, 1, "left") if side == "right" else (0.0, -1, "right")
+    labels = []
+    for (y, text, colour, dash), place in zip(ends, places, strict=True):
+        where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        away = (place - y) * points
+        lead = {"arrowstyle": "-", "color": colour, "linestyle": dash, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", (at, y), xytext=(12 * way, away), arrowprops=lead, annotation_clip=False, **where)
+        label = ax.annotate(text, (at, y), xytext=(14 * way, away), ha=align, va="center", fontsize=SMALL,
+                            annotation_clip=False, **where)  # fmt: skip
         label.set_parse_math(False)
-        if abs(place - y) > gap / 2:
-            ax.annotate(
-                "",
-                (at, y),
-                xytext=(pad * 0.9, (place - y) / (high - low) * height_of(ax)),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": AXIS, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0},
-                annotation_clip=False,
-            )
+        labels.append(label)
+    return labels
 
 
 def line_height(content: Content, least: float = 2.2) -> float:
     """Return the height in inches of a figure whose lines are labelled at their ends."""
     return max(least, 0.75 + 0.125 * (len(content["agents"]) + 3))
+
+
+def fill_cell(ax: Axes, row: int, column: int, colour: str, strength: float) -> None:
+    """Fill the cell of a matrix; strength from 0 to 1 is how much of the paper the colour covers."""
+    # No clipping, and no part in the layout: a matrix has hundreds of cells, all inside its axes.
+    cell = Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, alpha=strength, linewidth=0, clip_on=False)
+    ax.add_patch(cell)
+    cell.set_in_layout(False)
+    cell.set_clip_on(False)
+
+
+def write_cell(ax: Axes, row: int, column: int, text: str) -> None:
+    """Write into the cell of a matrix."""
+    ax.text(column, row, text, ha="center", va="center", fontsize=SMALL, in_layout=False)
 
 
 def plural(count: int, noun: str) -> str:

@@ -27,9 +27,11 @@ from sabotage.reports.style import AXIS, ROLE_COLOURS, agent_look
 
 from sabotage.errors import SabotageError
 from sabotage.saying import series
+from sabotage.scoring import BINS
 
 COUNTS_TO = 0.22  # of a diagram's height, for its counts
-APART, TITLED = 0.12, 0.19  # inches between diagrams, and between rows of them, for their titles
+SETTLED = 0.1  # of the examples, from which on a curve of risk sets the scale
+APART, TITLED = 0.17, 0.19  # inches between diagrams, and between rows of them, for their titles
 
 
 def _confident(content: Content) -> list[str]:
@@ -113,15 +115,9 @@ def _diagram(ax: Axes, content: Content, agent: str, colour: str) -> None:
     share = np.array([one["n_right"] for one in bins]) / n
     x = np.array([one["mean_confidence"] for one in bins])
     low, high = np.array([one["interval"] for one in bins]).T
-    ax.bar(
-        [one["low"] for one in bins],
-        n / n.max() * COUNTS_TO,
-        [one["high"] - one["low"] for one in bins],
-        align="edge",
-        color=AXIS,
-        alpha=0.35,
-        linewidth=0,
-    )
+    counts = np.zeros(BINS)
+    counts[[int(one["low"] * BINS + 0.5) for one in bins]] = n / n.max() * COUNTS_TO
+    ax.stairs(counts, np.arange(BINS + 1) / BINS, fill=True, color=AXIS, alpha=0.35, linewidth=0)
     ax.plot([0, 1], [0, 1], color=AXIS, linewidth=0.6, linestyle=(0, (3, 2)))
     ax.errorbar(x, share, [np.maximum(share - low, 0), np.maximum(high - share, 0)], color=colour, elinewidth=0.7,
                 linewidth=0.9, marker="o", markersize=2.4)  # fmt: skip
@@ -131,13 +127,20 @@ def _diagram(ax: Axes, content: Content, agent: str, colour: str) -> None:
     ax.set_aspect("equal")
     ax.set_xticks([0, 0.5, 1], ["0", "50", "100"])
     ax.set_yticks([0, 0.5, 1], ["0", "50", "100"])
-    text = f"ECE {own['ece']:.3f}\nn = {own['n_confidence']:,}"
+    text = f"ECE {own['ece']:.3f}"
+    columns = _grid(content)[1]
+    span = (own.get("intervals") or {}).get("ece")
+    if span is not None and columns < 3:
+        text += f" [{span[0]:.3f}, {span[1]:.3f}]"
+    if columns < 4:
+        text += f"\nn = {own['n_confidence']:,}"
     ax.text(0.04, 0.97, text, transform=ax.transAxes, ha="left", va="top", fontsize=SMALL, linespacing=1.15)
 
 
 def histogram_size(content: Content) -> Size:
     """Return width and height in inches."""
-    return WIDTH, 0.68 + 0.42 * len(_confident(content))
+    n = len(_confident(content))
+    return WIDTH, 0.68 + (0.42 if n <= 8 else 0.3) * n
 
 
 def about_histograms(content: Content) -> str:
@@ -160,8 +163,8 @@ def confidence_histograms(audit: Source, ax: Axes | None = None) -> Axes:
             unit = 0.86 / max(right.max() + wrong.max(), 1)
             zero = base - 0.43 + wrong.max() * unit
             for counts, sign, role in ((right, 1, "contributor"), (wrong, -1, "saboteur")):
-                ax.bar(edges[:-1], sign * counts * unit, np.diff(edges), bottom=zero, align="edge",
-                       color=ROLE_COLOURS[role], linewidth=0)  # fmt: skip
+                ax.stairs(zero + sign * counts * unit, edges, baseline=zero, fill=True, color=ROLE_COLOURS[role],
+                          linewidth=0)  # fmt: skip
             ax.plot([0, 1], [zero, zero], color=AXIS, linewidth=0.5)
             names.append(short(agent, 16))
             beside(ax, base, f"{right.sum():,} right\n{wrong.sum():,} wrong")
@@ -214,10 +217,14 @@ def risk_coverage(audit: Source, ax: Axes | None = None) -> Axes:
             own, look = found[agent], agent_look(place)
             ax.plot(own["coverage"], own["risk"], color=look.colour, linestyle=look.line, label=short(agent))
             text = f"{short(agent, 12)}, n = {own['n']:,}"
-            ends.append((own["risk"][-1], text, look.colour))
+            ends.append((own["risk"][-1], text, look.colour, look.line))
         ax.set_xlim(0, 1)
-        top = max(max(own["risk"]) for own in found.values())
-        ax.set_ylim(0, min(1.0, 1.08 * top) or 1)
+        # The first few of a curve are one or two examples, which may all be wrong: they do not set the scale.
+        top = max(
+            risk for own in found.values() for risk, share in zip(own["risk"], own["coverage"], strict=True)
+            if share >= SETTLED
+        )  # fmt: skip
+        ax.set_ylim(0, min(1.0, 1.15 * top) or 1)
         percent_axis(ax.xaxis)
         percent_axis(ax.yaxis)
         label_lines(ax, ends)

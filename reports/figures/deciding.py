@@ -81,11 +81,11 @@ def top_k_curve(audit: Source, ax: Axes | None = None) -> Axes:
                     ax.plot([at, at], span, color=colour, linewidth=0.7)
             ax.plot(x, share, color=colour, linestyle=dash, linewidth=width, marker=marker, markersize=2.4,
                     markerfacecolor=fill, markeredgewidth=0.6, label=name)  # fmt: skip
-            ends.append((float(share[0]), name, colour))
+            ends.append((float(share[0]), name, colour, dash))
         dashes: Any = {"frequent": (0, (4, 2)), "chance": (0, (1, 1.5))}
         for name, dash in dashes.items():
             ax.plot(k, top[name][: len(k)], color=AXIS, linewidth=0.9, linestyle=dash, label=name)
-            ends.append((top[name][0], "most frequent" if name == "frequent" else name, AXIS))
+            ends.append((top[name][0], "most frequent" if name == "frequent" else name, AXIS, dash))
         ax.set_xlim(0.6, k[-1] + 0.4)
         ax.set_ylim(0, 1.02)
         ax.set_xticks(k)
@@ -95,10 +95,10 @@ def top_k_curve(audit: Source, ax: Axes | None = None) -> Axes:
         ax.yaxis.tick_right()
         ax.spines["left"].set_visible(False)
         ax.spines["right"].set_visible(True)
-        label_lines(ax, ends, side="left")
+        names = label_lines(ax, ends, side="left")
         ax.set_xlabel("k")
         n_classes, n = len(content["input"]["classes"]), content["input"]["n_examples"]
-        heading(ax, f"Truth among the k best of {n_classes} classes", f"n = {n:,} (lines: 95 %)")
+        heading(ax, f"Truth among the k best of {n_classes} classes", f"n = {n:,} (lines: 95 %)", names=names)
     return ax
 
 

@@ -19,6 +19,7 @@ from sabotage.files import written
 
 FORMATS = ("svg", "png", "pdf")
 DPI = 300
+_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _THEME = {INK: f"var(--ink, {INK})", AXIS: f"var(--axis, {AXIS})", PAPER: f"var(--paper, {PAPER})"}
 
 
@@ -27,8 +28,10 @@ def drawn(drawing: Drawing, audit: Source) -> Iterator[Figure]:
     """Draw a figure in the style, and save it in there too."""
     with styled(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name in a script that the font lacks
-        figure = Figure(figsize=drawing.size)
+        figure = Figure(figsize=drawing.size, dpi=72)  # as SVG has it
         drawing.draw(content_of(audit), figure.add_subplot())
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, the same in every format
         yield figure
 
 
@@ -118,7 +121,14 @@ def _svg(figure: Figure) -> str:
     """Return the whole text of an SVG file, without what changes from run to run."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    return re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", buffer.getvalue(), flags=re.S)
+    text = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", buffer.getvalue(), flags=re.S)
+    # Hundredths of a point are enough for places, though not for the scale of letters.
+    text = re.sub(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)', lambda found: _NUMBER.sub(_rounded, found[0]), text)
+    return re.sub(r"\n\s*", "\n", text)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _saved(figure: Figure, format: str) -> bytes:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from sabotage.reports.figures.canvas import (
     SMALL,
     WIDTH,
@@ -14,6 +13,7 @@ from sabotage.reports.figures.canvas import (
     agents_of,
     beside,
     canvas,
+    fill_cell,
     heading,
     label_lines,
     legend_below,
@@ -23,6 +23,7 @@ from sabotage.reports.figures.canvas import (
     percent_axis,
     plural,
     short,
+    write_cell,
 )
 from sabotage.reports.style import AXIS, INK, PAPER, ROLE_COLOURS, agent_look
 
@@ -32,11 +33,23 @@ from sabotage.saying import percent
 
 MOST_CLASSES = 24  # in one figure
 MOST_NUMBERS = 160  # cells with a count written in
+MOST_BANDS = 9  # lines whose intervals can be told apart
 
 
 def role_size(content: Content) -> Size:
     """Return width and height in inches."""
-    return WIDTH, 0.85 + 0.21 * len(content["agents"])
+    return WIDTH, 0.5 + 0.21 * len(content["agents"]) + 0.13 * -(-len(_roles(content)) // _columns(content))
+
+
+def _roles(content: Content) -> list[str]:
+    """Return the roles that there are."""
+    return [role for role in ROLES if any(own["roles"][role] for own in content["agents"].values())]
+
+
+def _columns(content: Content) -> int:
+    """Return how many columns of a legend fit under the bars, right of the names."""
+    longest = max(len(short(agent)) for agent in content["agents"])
+    return max(2, min(4, int((WIDTH - 0.45 - 0.052 * longest) / 0.74)))
 
 
 def about_roles(content: Content) -> str:
@@ -55,10 +68,8 @@ def role_bars(audit: Source, ax: Axes | None = None) -> Axes:
         agents, n = agents_of(content), content["input"]["n_examples"]
         height = np.arange(len(agents))[::-1]
         left = np.zeros(len(agents))
-        for role in ROLES:
+        for role in _roles(content):
             share = np.array([content["agents"][agent]["roles"][role] / n for agent in agents])
-            if not share.any():
-                continue
             look: dict[str, Any] = {"edgecolor": PAPER, "color": ROLE_COLOURS[role], "linewidth": 0.5}
             if role == "absent":
                 look = {"facecolor": "none", "edgecolor": AXIS, "hatch": "//////", "linewidth": 0.4}
@@ -73,11 +84,11 @@ def role_bars(audit: Source, ax: Axes | None = None) -> Axes:
             own = content["agents"][agent]
             beside(ax, float(y), f"{percent(own['roles']['saboteur'] / n)}{_span(own)}")
         ax.annotate("saboteur", (1, 1), xycoords="axes fraction", xytext=(4, 3), textcoords="offset points",
-                    fontsize=SMALL, color=ROLE_COLOURS["saboteur"])  # fmt: skip
+                    fontsize=SMALL)  # fmt: skip
         heading(ax, f"Roles on {plural(n, 'example')}")
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-        legend_below(ax, 15, 4, handleheight=0.8)
+        legend_below(ax, 15, _columns(content), handleheight=0.8)
     return ax
 
 
@@ -138,12 +149,9 @@ def sabotage_by_class(audit: Source, ax: Axes | None = None) -> Axes:
         for row, column in np.ndindex(*share.shape):
             value = share[row, column]
             if value:
-                ax.add_patch(
-                    Rectangle((column - 0.5, row - 0.5), 1, 1, color=ROLE_COLOURS["saboteur"], linewidth=0,
-                              alpha=round(0.08 + 0.72 * value / top, 2))
-                )  # fmt: skip
+                fill_cell(ax, row, column, ROLE_COLOURS["saboteur"], round(0.08 + 0.72 * value / top, 2))
             if counts.size <= MOST_NUMBERS:
-                ax.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=SMALL)
+                write_cell(ax, row, column, f"{counts[row, column]:,}")
         agents = agents_of(content)
         upright = {"rotation": 90} if _turned(content) else {}
         ax.set_xlim(-0.5, len(agents) - 0.5)
@@ -154,10 +162,10 @@ def sabotage_by_class(audit: Source, ax: Axes | None = None) -> Axes:
         ax.tick_params(length=0)
         for spine in ax.spines.values():
             spine.set_visible(False)
-        numbers = "counts; darker: a larger share" if counts.size <= MOST_NUMBERS else "darker: a larger share"
-        about = f"{numbers} of the class's wrong decisions (beside it), at most {percent(top, 0)}"
+        cells = "" if counts.size > MOST_NUMBERS else "; in a cell: those with the agent as saboteur"
+        about = f"beside a class: its wrong decisions{cells}; darker: a larger share, at most {percent(top, 0)}"
         if left_out:
-            about += f"\nthe {MOST_CLASSES} classes with most sabotage, and {left_out} more that are not shown"
+            about += f"; {left_out} more classes, with less sabotage, are not shown"
         heading(ax, "Wrong decisions that each agent sabotages, by class", about)
     return ax
 
@@ -193,11 +201,11 @@ def tau_sweep(audit: Source, ax: Axes | None = None) -> Axes:
         for name, counts, intervals, colour, dash, width in lines:
             share = np.array(counts) / wrong
             known = [(x, *span) for x, span in zip(at, intervals, strict=True) if span is not None]
-            if known:
+            if known and (len(lines) <= MOST_BANDS or name == "any"):
                 x, low, high = np.array(known).T
                 ax.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
             ax.plot(at, share, color=colour, linestyle=dash, linewidth=width, label=name)
-            ends.append((float(share[0]), name, colour))
+            ends.append((float(share[0]), name, colour, dash))
         chosen = content["settings"]["threshold"]
         ax.set_xlim(0, 1)
         ax.set_ylim(0, min(1.0, ax.get_ylim()[1]))
@@ -210,8 +218,8 @@ def tau_sweep(audit: Source, ax: Axes | None = None) -> Axes:
         ax.spines["left"].set_visible(False)
         ax.spines["right"].set_visible(True)
         percent_axis(ax.yaxis)
-        label_lines(ax, ends, side="left")
+        names = label_lines(ax, ends, side="left")
         ax.set_xlabel("confidence from which misleading is sabotage")
-        heading(ax, f"Share of {plural(wrong, 'wrong decision')} with a saboteur",
-                "any, and by agent (bands: 95 %)", 11)  # fmt: skip
+        about = "any, and by agent (bands: 95 %)" if len(lines) <= MOST_BANDS else "any (band: 95 %), and by agent"
+        heading(ax, f"Share of {plural(wrong, 'wrong decision')} with a saboteur", about, 11, names)
     return ax

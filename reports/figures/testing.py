@@ -48,7 +48,7 @@ def permutation_null(audit: Source, ax: Axes | None = None) -> Axes:
         test, null = content["permutation"], content["curves"]["null"]
         edges, counts = np.array(null["edges"]), np.array(null["counts"])
         width = float(edges[1] - edges[0])
-        ax.bar(edges[:-1], counts, np.diff(edges), align="edge", color=SHUFFLED, edgecolor="none", alpha=0.75)
+        ax.stairs(counts, edges, fill=True, color=SHUFFLED, alpha=0.75, linewidth=0)
         top = float(counts.max())
         mean, deviation = test["exact_mean"], test["exact_sd"]
         if mean is not None and deviation:
@@ -71,8 +71,8 @@ def permutation_null(audit: Source, ax: Axes | None = None) -> Axes:
             ax.plot([value, value], [0, 1.36 * top * (share - 0.01)], color=colour, linewidth=1.2, linestyle=dash)
             left = value > (low + high) / 2
             ax.annotate(text, (value, share), xycoords=("data", "axes fraction"), xytext=(-3 if left else 3, 0),
-                        textcoords="offset points", ha="right" if left else "left", va="top", fontsize=SMALL,
-                        color=colour)  # fmt: skip
+                        textcoords="offset points", ha="right" if left else "left", va="top",
+                        fontsize=SMALL)  # fmt: skip
         weights = short(content["settings"]["weights"], 16)
         what = in_words(test["statistic"])
         about = f"two-sided p = {p_text(test['p_value_two_sided'])}, n = {content['input']['n_examples']:,}"
@@ -123,7 +123,7 @@ def dose_response(audit: Source, ax: Axes | None = None) -> Axes:
         for x, y, often in zip(share, gap, seen, strict=True):
             ax.annotate(f"{100 * often:.0f}", (x, y), xytext=(0, 5), textcoords="offset points", ha="center",
                         va="bottom", fontsize=SMALL)  # fmt: skip
-        ax.set_xlim(-0.03, 1.03)
+        ax.set_xlim(-0.06, 1.04)
         ax.set_xticks(np.linspace(0, 1, 6))
         percent_axis(ax.xaxis)
         ax.set_xlabel("share of examples with perfect reliability")

@@ -108,8 +108,12 @@
       if (link) {
         link.className = "about";
         link.textContent = "?";
+        heading.title = link.title;
+        link.removeAttribute("title");
         link.setAttribute("aria-label", `Definition of ${button.textContent}`);
-        heading.prepend(button);
+        const both = make("span", null, "heading");
+        both.append(button, link);
+        heading.replaceChildren(both);
       } else {
         heading.replaceChildren(button);
       }
@@ -133,7 +137,7 @@
     button.type = "button";
     button.addEventListener("click", () => copy(table));
     tools.append(filter, button, shown);
-    box.before(tools);
+    box.after(tools);
     light(table);
   };
   const light = (table) => {
@@ -155,7 +159,8 @@
       const row = make("tr");
       cells.forEach((packed, k) => {
         const [text, beside, value, low, high, tip, key] = Array.isArray(packed) ? packed : [packed];
-        const cell = make(k === 0 && kinds[k] ? "th" : "td", null, kinds[k] ? "name" : "");
+        const kind = kinds[k] ? (text.length > 24 ? "name" : "name short") : "";
+        const cell = make(k === 0 && kinds[k] ? "th" : "td", null, kind);
         cell.append(kinds[k] ? isolated(text) : document.createTextNode(text.replace(" %", "\u00a0%")));
         if (cell.tagName === "TH") cell.scope = "row";
         if (beside) cell.append(make("small", beside));
@@ -177,7 +182,8 @@
   const dialog = document.getElementById("cases-dialog");
   const flags = { potential_saboteur: "potential saboteur", pivotal_saboteur: "pivotal saboteur", pivotal_contributor: "pivotal contributor", wrong: "wrong decision" };
   const label = (index) => (index === null ? "none" : cases.classes[index]);
-  const number = (value) => (value === null || value === undefined ? "–" : String(Math.round(value * 1000) / 1000));
+  const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(3).replace("-", "−"));
+  const order = cases && cases.order ? `, ${cases.order}` : "";
   const headline = (key) => {
     const [agent, role, kind, ...rest] = key.split(":");
     const where = kind === "class" ? `, class ${label(Number(rest[0]))}` : kind === "group" ? `, group ${rest.join(":")}` : "";
@@ -205,6 +211,9 @@
   };
   const emissions = (example) => {
     const table = make("table");
+    const caption = table.createCaption();
+    caption.className = "unseen";
+    caption.textContent = "What each agent said";
     const head = table.createTHead().insertRow();
     for (const name of ["agent", "label", "confidence", "self-assessment", "role", "pivotal"]) {
       const heading = make("th", name, ["agent", "label", "role", "pivotal"].includes(name) ? "name" : "");
@@ -241,7 +250,7 @@
     opener = from || null;
     document.getElementById("cases-dialog-title").replaceChildren(isolated(headline(key)));
     document.getElementById("cases-dialog-about").textContent =
-      `${cell.listed.length.toLocaleString("en")} of ${cell.n.toLocaleString("en")} shown; all are in roles.parquet.`;
+      `${cell.listed.length.toLocaleString("en")} of ${cell.n.toLocaleString("en")} shown${order}; all are in roles.parquet.`;
     document.getElementById("cases-dialog-list").replaceChildren(...cell.listed.map((index) => {
       const example = cases.examples[index];
       const article = make("article");

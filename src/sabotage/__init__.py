@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from sabotage.panel import Panel
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
+    from sabotage.reports import figures
+    from sabotage.reports.style import style
     from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
     from sabotage.rules import Rule
+    from sabotage.saved import SavedAudit, load_audit
     from sabotage.shares import Attribution
     from sabotage.simulation import simulate
 
@@ -64,6 +67,7 @@ _HOME = {
     "Rule": "rules",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
+    "SavedAudit": "saved",
     "ablation_agents": "ablation",
     "analyze": "audit",
     "assess": "assessing",
@@ -80,6 +84,7 @@ _HOME = {
     "fit": "learning",
     "fuse": "fusion",
     "fusion_rule": "custom",
+    "load_audit": "saved",
     "load_fitted": "learning",
     "measure_dose_response": "controls",
     "measure_headroom": "headroom",
@@ -92,6 +97,7 @@ _HOME = {
     "replay_callable": "callables",
     "run_controls": "controls",
     "simulate": "simulation",
+    "style": "reports.style",
 }
 __all__ = [
     "AblationAgent",
@@ -120,6 +126,7 @@ __all__ = [
     "Rule",
     "SabotageError",
     "SabotageWarning",
+    "SavedAudit",
     "ablation_agents",
     "analyze",
     "assess",
@@ -133,9 +140,11 @@ __all__ = [
     "diagnose",
     "diff",
     "emit",
+    "figures",
     "fit",
     "fuse",
     "fusion_rule",
+    "load_audit",
     "load_fitted",
     "measure_dose_response",
     "measure_headroom",
@@ -148,6 +157,7 @@ __all__ = [
     "replay_callable",
     "run_controls",
     "simulate",
+    "style",
 ]
 
 
@@ -156,6 +166,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("modality-sabotage")
+    if name == "figures":
+        return import_module("sabotage.reports.figures")
     if name not in _HOME:
         raise AttributeError(f"module 'sabotage' has no attribute {name!r}")
     value = getattr(import_module(f"sabotage.{_HOME[name]}"), name)

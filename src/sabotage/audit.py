@@ -13,6 +13,7 @@ from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
 from sabotage.beside import attribute_beside, compare_beside
+from sabotage.breakdowns import Breakdowns
 from sabotage.cases import Cases, list_cases
 from sabotage.controls import Controls, DoseResponse
 from sabotage.curves import Curves, measure_curves
@@ -28,6 +29,7 @@ from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
+from sabotage.profiling import profile_in_full
 from sabotage.remarks import (
     note_ablations,
     note_agreement,
@@ -59,9 +61,10 @@ class Audit:
     """What `analyze` found.
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
-    `bounds`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`, `permutation`, `controls`,
-    `headroom`, `dose_response`, `comparison`, `attribution` and `curves` are small frozen objects; `replay` is the rule
-    made ready for the panel; `finding` is three sentences; `notes` are warnings and the reason of every null.
+    `bounds`, `breakdowns`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`,
+    `permutation`, `controls`, `headroom`, `dose_response`, `comparison`, `attribution` and `curves` are frozen objects;
+    `by_class` and `by_group` are the breakdowns as DataFrames; `replay` is the rule made ready for the panel; `finding`
+    is three sentences; `notes` are warnings and the reason of every null.
     """
 
     panel: Panel
@@ -70,6 +73,7 @@ class Audit:
     decision: DecisionScores
     bounds: Bounds
     agents: tuple[Profile, ...]
+    breakdowns: Breakdowns
     role_table: Roles
     totals: SabotageTotals
     routing: Routing
@@ -90,8 +94,18 @@ class Audit:
 
     @property
     def profiles(self) -> "pd.DataFrame":
-        """Reliability profiles, one row an agent."""
+        """Reliability profiles, one row an agent; `<field>_low` and `<field>_high` are 95 % intervals."""
         return profiles_frame(self.agents)
+
+    @property
+    def by_class(self) -> "pd.DataFrame":
+        """Profiles in each class of the truth, one row a class and agent, with intervals."""
+        return self.breakdowns.by_class.to_frame()
+
+    @property
+    def by_group(self) -> "pd.DataFrame | None":
+        """The same in each value of the group column, the largest first; None where none is named."""
+        return None if self.breakdowns.by_group is None else self.breakdowns.by_group.to_frame()
 
     @cached_property
     def roles(self) -> "pd.DataFrame":
@@ -146,6 +160,7 @@ class Audit:
                 "routing": asdict(self.routing),
             },
             **Context(self.controls, self.headroom, self.dose_response).to_dict(),
+            "profiles": self.breakdowns.to_dict(),
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
             "attribution": None if self.attribution is None else self.attribution.to_dict(),
             "curves": self.curves.to_dict(),
@@ -288,6 +303,7 @@ engine, progress
             f" pivotal flags are null and not counted"
         )
     profiles = profile_agents(panel, roles, ks, notes)
+    profiles, scores, breakdowns = profile_in_full(panel, roles, ready, profiles, scores, notes)
     bounds = measure_bounds(panel, decided)
     totals = count_sabotage(panel, roles)
     routing, alignment = measure_routing(panel), measure_alignment(panel, notes)
@@ -377,6 +393,7 @@ engine, progress
         decision=scores,
         bounds=bounds,
         agents=profiles,
+        breakdowns=breakdowns,
         role_table=roles,
         totals=totals,
         routing=routing,

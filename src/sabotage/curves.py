@@ -126,7 +126,7 @@ def histogram(values: np.ndarray, step: float) -> Histogram:
     """
     values = np.round(values, 12)  # equal statistics may differ in the last bit
     low, high = float(values.min()), float(values.max())
-    most = int(np.clip(np.ceil(np.sqrt(len(values))), FEWEST_BARS, MOST_BARS))
+    most = int(np.clip(np.ceil(2 * np.cbrt(len(values))), FEWEST_BARS, MOST_BARS))
     if high - low <= 1e-9:
         half = (step or 1e-3) / 2
         return Histogram((low - half, high + half), (len(values),))

@@ -1,7 +1,7 @@
 """How good the decisions of a panel are, and what the sabotage in them adds up to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class DecisionScores:
 
     `chance_top_k` is k / C and `frequent_top_k` the share of the k most frequent classes; `n_tied` examples could have
     been decided for another class of the same score. None where a recorded decision has no scores, or nothing was
-    recorded to agree with.
+    recorded to agree with. `intervals`, 95 %, go by field: "accuracy", "top_1".
     """
 
     source: str
@@ -34,6 +34,7 @@ class DecisionScores:
     replay_agreement: float | None
     chance_top_k: dict[str, float | None]
     frequent_top_k: dict[str, float | None]
+    intervals: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

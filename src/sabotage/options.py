@@ -22,6 +22,19 @@ def numbers(context: click.Context, parameter: click.Parameter, value: str) -> l
         raise click.BadParameter(f"found {value!r}; give whole numbers such as 1,2,3") from None
 
 
+FIGURE_FORMATS = ("svg", "png", "pdf")
+
+
+def formats(context: click.Context, parameter: click.Parameter, value: str) -> list[str]:
+    """Split an option's text at its commas into formats of figures; none is none."""
+    found = [part.strip() for part in value.split(",") if part.strip()]
+    if found == ["none"]:
+        return []
+    if not found or set(found) - set(FIGURE_FORMATS):
+        raise click.BadParameter(f"found {value!r}; give some of {', '.join(FIGURE_FORMATS)}, or none")
+    return found
+
+
 def setting_of(text: str) -> tuple[str, float]:
     """Take AGENT=NUMBER apart."""
     agent, sign, value = text.rpartition("=")
@@ -289,12 +302,24 @@ collecting_options = stacked(
         help="Of self-assessments without a sign of it; 5 is 1 to 5.",
     ),
 )
+figures_option = click.option(
+    "--figures",
+    metavar="F,F",
+    default="svg,png",
+    show_default=True,
+    callback=formats,
+    help="Formats of the figures: svg, png, pdf, or none.",
+)
 format_option = click.option(
     "--format",
     type=click.Choice(["text", "csv", "latex", "markdown", "json"]),
     default="text",
     show_default=True,
     help="Of what is printed; all but text go alone to standard output.",
+)
+part_options = stacked(
+    click.option("--by", type=click.Choice(["class", "group"]), help="Profiles in each class, or value of --group."),
+    click.option("--sweep", is_flag=True, help="Saboteurs at thresholds 0, .05, ... 1."),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, nothing else there.")
 

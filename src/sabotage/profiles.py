@@ -1,6 +1,6 @@
 """The reliability profile of each agent, and the bounds that fusion is held against."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,8 @@ class Profile:
 
     `rates` are role counts over all examples and over wrong decisions; `saboteur_lift` is the saboteur rate over
     P(potential saboteur) x P(wrong decision). `n_confidence`, `n_reliability` and `n_scored` are the denominators
-    where a confidence, a reliability or class scores are missing.
+    where a confidence, a reliability or class scores are missing. `intervals`, 95 %, go by field, nested ones flat
+    ("top_1", "saboteur_per_example", "saboteur_per_wrong_decision"); `sabotage.profiling` gives them.
     """
 
     agent: str
@@ -56,6 +57,7 @@ class Profile:
     n_reliability: int
     n_scored: int
     label_is_not_argmax: int
+    intervals: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile without its agent, as audit.json has it."""
@@ -128,23 +130,12 @@ def missed_if_independent(panel: Panel, cell: np.ndarray) -> np.ndarray:
 
 
 def profiles_frame(profiles: tuple[Profile, ...]) -> "pd.DataFrame":
-    """Return profiles as a DataFrame, one row an agent, nested fields spread over columns."""
+    """Return profiles as a DataFrame, one row an agent: nested fields spread over columns, intervals last."""
     import pandas as pd
 
-    rows = []
-    for profile in profiles:
-        row: dict[str, Any] = {}
-        for name, value in asdict(profile).items():
-            if name == "top_k":
-                row |= {f"top_{k}": share for k, share in value.items()}
-            elif name == "roles":
-                row |= value
-            elif name == "rates":
-                row |= {f"{role}_rate_{per}": rate for per, rates in value.items() for role, rate in rates.items()}
-            else:
-                row[name] = value
-        rows.append(row)
-    return pd.DataFrame(rows).set_index("agent")
+    from sabotage.breakdowns import flat
+
+    return pd.DataFrame([flat(asdict(profile)) for profile in profiles]).set_index("agent")
 
 
 def _profile(panel: Panel, roles: Roles, m: int, top_k: tuple[int, ...], notes: Notes) -> Profile:

@@ -80,3 +80,22 @@ def test_media_are_linked_and_missing_ones_are_warned_of(audit, tmp_path):
     assert example["media"] == f"clips/{example['id']}.mp4"
     with pytest.raises(SabotageError, match="give -o a folder"):
         check_media("clips/{id}.mp4", None)
+
+
+def test_figures_stand_in_a_folder_of_their_own(audit, tmp_path):
+    written = write_audit(audit, tmp_path)
+    found = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert found == sorted(written)
+    assert {"role_bars.svg", "role_bars.png", "permutation_null.svg"} <= set(found)
+    (tmp_path / "figures" / "mine.svg").touch()
+    again = write_audit(audit, tmp_path, figures=("svg",))
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted([*again, "mine.svg"])
+    assert not any(name.endswith(".png") for name in again)
+    assert write_audit(audit, tmp_path, figures=()) == []
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["mine.svg"]
+
+
+def test_a_file_called_figures_is_in_the_way(tmp_path):
+    (tmp_path / "figures").touch()
+    with pytest.raises(SabotageError, match="figures is no folder: give -o another place, or --figures none"):
+        check_folder(str(tmp_path))
