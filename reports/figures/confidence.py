@@ -133,7 +133,7 @@ def _diagram(ax: Axes, content: Content, agent: str, colour: str) -> None:
     ax.stairs(counts, np.arange(BINS + 1) / BINS, fill=True, color=AXIS, alpha=0.35, linewidth=0)
     ax.plot([0, 1], [0, 1], color=AXIS, linewidth=0.6, linestyle=(0, (3, 2)))
     ax.errorbar(x, share, [np.maximum(share - low, 0), np.maximum(high - share, 0)], color=colour, elinewidth=0.7,
-                linewidth=0.9, marker="o", markersize=2.4)  # fmt: skip
+                linewidth=0.9, marker="o", markersize=2.4, clip_on=False)  # fmt: skip
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_aspect("equal")
