@@ -74,6 +74,7 @@ def commands(ascii: bool) -> None:
     sabotage diff old/audit.json new/audit.json   what changed
     sabotage check out/audit.json --min-accuracy 0.7   a gate for CI
     sabotage methods out/audit.json         a paragraph for the paper
+    sabotage report out/audit.json          the page again, and its figures
     """
     if ascii:
         use_ascii()

@@ -158,11 +158,17 @@ def counted(n: int | None, of: str = "", case: str | None = None, why: str = "")
     return Datum(f"{n:,}", n, tip=f"{n:,} of {of}" if of else "", case=case if n else None)
 
 
-def part_of(n: int | None, of: int, what: str, case: str | None = None, why: str = "") -> Datum:
-    """Return a count with its share below."""
+def part_of(n: int | None, of: int, what: str, case: str | None = None, why: str = "", interval: Span = None) -> Datum:
+    """Return a count with its share below; the interval of the share is said where the number is asked about."""
     if n is None or not of:
         return counted(n, why=why)
-    return Datum(f"{n:,}", n, beside=percent(n / of), tip=f"{n:,} of {of:,} {what}", case=case if n else None)
+    tip = f"{n:,} of {of:,} {what}{around(interval)}"
+    return Datum(f"{n:,}", n, beside=percent(n / of), tip=tip, case=case if n else None)
+
+
+def around(interval: Span) -> str:
+    """Return the interval of a share in words, an empty text where there is none."""
+    return "" if interval is None else f", 95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
 
 
 def measured(value: float | None, interval: Span = None, tip: str = "", why: str = "", signed: bool = False) -> Datum:

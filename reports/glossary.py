@@ -120,6 +120,13 @@ GLOSSARY = {
         "",
         "pairs of a right and a wrong label",
     ),
+    "auroc_reliability_saboteur": Term(
+        "AUROC, saboteur",
+        "How often a saboteur's reliability is higher than that of another emission, ties one half; above .5 the"
+        " reliability is highest where it does harm.",
+        "",
+        "examples with a reliability",
+    ),
     "auroc_saboteur": Term(
         "AUROC for sabotage",
         "How often a saboteur's reliability, or confidence, is lower than that of another confident emission.",

@@ -22,9 +22,13 @@ def as_sentence(text: str, names: Sequence[str] = ()) -> str:
     if not text:
         return text
     first = re.split(r"[\s:,;]", text, maxsplit=1)[0]
-    is_name = "_" in first or "." in first or any(text.startswith(name) for name in names)
+    is_name = "_" in first or "." in first or any(_begins(text, name) for name in names)
     text = text if is_name else text[0].upper() + text[1:]
     return text if text[-1] in ".!?" else f"{text}."
+
+
+def _begins(text: str, name: str) -> bool:
+    return bool(name) and text.startswith(name) and not text[len(name) : len(name) + 1].isalnum()
 
 
 def folded(notes: Sequence[str], agents: Sequence[str], names: Sequence[str] = ()) -> list[Note]:

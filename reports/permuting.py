@@ -12,6 +12,7 @@ from sabotage.diagnosis import Diagnosis
 from sabotage.errors import count_of, unknown
 from sabotage.headroom import Headroom
 from sabotage.moments import Moments
+from sabotage.notes import folded
 from sabotage.results import Permutation
 from sabotage.saying import amount, p_text, percent
 from sabotage.verdicts import VISIBLE_SHARE
@@ -119,7 +120,7 @@ def print_diagnosis(diagnosis: Diagnosis, power_for: float | None = None) -> Non
         if len(diagnosis.contexts) > 1 and (context.controls or context.headroom or context.dose_response):
             out.print(f"\n{safe(test.rule)}, {test.measure}")
         print_context(out, context.controls, context.headroom, context.dose_response)
-    for note in diagnosis.notes:
+    for note in folded(diagnosis.notes, diagnosis.panel.agents):
         out.print(f"[dim]note: {safe(note)}[/dim]")
 
 

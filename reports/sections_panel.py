@@ -11,6 +11,7 @@ from sabotage.reports.blocks import (
     Section,
     Source,
     Text,
+    around,
     counted,
     exact,
     named,
@@ -20,6 +21,7 @@ from sabotage.reports.noting import as_sentence
 
 from sabotage.errors import listed
 from sabotage.roles import ROLES
+from sabotage.saying import percent
 
 WORST = 10
 KINDS = (
@@ -106,11 +108,11 @@ def roles(source: Source) -> Section:
     rows = []
     for name, own in source.agents.items():
         at = _at(source, name)
-        cells = [_role(source, name, role, own["roles"][role], n, wrong) for role in ROLES]
+        cells = [_role(source, name, role, n, wrong) for role in ROLES]
         for key, _, cell in FLAGS:
-            cells.append(
-                part_of(own[key], wrong, "wrong decisions", source.case(at, cell), source.why("pivotal flags"))
-            )
+            case, why = source.case(at, cell), source.why("pivotal flags")
+            span = (own.get("intervals") or {}).get(f"{key}_per_wrong_decision")
+            cells.append(part_of(own[key], wrong, "wrong decisions", case, why, span))
         rows.append((named(name), *cells, exact(own["threshold"], 2)))
     text = (
         f"{wrong:,} decision{' is' if wrong == 1 else 's are'} wrong: {totals['n_with_saboteur']:,} with a saboteur,"
@@ -173,9 +175,13 @@ def _at(source: Source, agent: str) -> int:
     return list(source.agents).index(agent)
 
 
-def _role(source: Source, agent: str, role: str, count: int, n: int, wrong: int) -> Datum:
-    found = part_of(count, n, "examples", source.case(_at(source, agent), role))
-    if role in ("misleader", "saboteur", "suppressed", "bystander") and wrong:
-        tip = f"{found.tip}; {count:,} of {wrong:,} wrong decisions ({100 * count / wrong:.1f} %)"
-        return Datum(found.text, found.value, None, found.beside, tip, found.case)
-    return found
+def _role(source: Source, agent: str, role: str, n: int, wrong: int) -> Datum:
+    own = source.agents[agent]
+    count, spans = own["roles"][role], own.get("intervals") or {}
+    case = source.case(_at(source, agent), role)
+    found = part_of(count, n, "examples", case, interval=spans.get(f"{role}_per_example"))
+    if role not in ("misleader", "saboteur", "suppressed", "bystander") or not wrong:
+        return found
+    of_wrong = f"{count:,} of {wrong:,} wrong decisions ({percent(count / wrong)})"
+    tip = f"{found.tip}; {of_wrong}{around(spans.get(f'{role}_per_wrong_decision'))}"
+    return Datum(found.text, found.value, None, found.beside, tip, found.case)

@@ -29,6 +29,8 @@ RATES = (
     ("ece", "ECE", "ece"),
     ("auroc_reliability", "AUROC reliability", "auroc_reliability"),
 )
+FEW = 6  # agents that have room for an interval each
+SWEPT = ("pivotal", "recoverable", "potential")
 FLAGS = (
     ("pivotal_saboteur", "pivotal saboteur", "pivotal_saboteur"),
     ("recoverable_saboteur", "recoverable", "recoverable"),
@@ -67,7 +69,8 @@ def _matrices(source: Source, found: Mapping[str, Any], kind: str) -> list[Block
         for m, agent in enumerate(agents):
             own = part["agents"].get(agent)
             own_counts.append(_sabotages(source, own, wrong, (m, "saboteur", kind, place)))
-            own_accuracies.append(measured(_get(own, "accuracy"), why="it did not speak there"))
+            span = (_get(own, "intervals") or {}).get("accuracy") if len(agents) <= FEW else None
+            own_accuracies.append(measured(_get(own, "accuracy"), span, why="it did not speak there"))
             if own is not None:
                 long.append(_row(label, agent, own, wrong))
         counts.append((*head, *own_counts))
@@ -145,7 +148,7 @@ def sweep(source: Source) -> Section:
         rows.append((exact(threshold, 2), everybody, *numbers))
         for agent in agents:
             own = found["agents"][agent]
-            kinds = [counted(own[key][at]) for key in ("pivotal", "recoverable", "potential")]
+            kinds = [counted(_get(own, key)[at] if _get(own, key) else None) for key in SWEPT]
             share_cell = measured(own["saboteur"][at] / wrong if wrong else None, own["interval"][at])
             long.append((exact(threshold, 2), named(agent), counted(own["saboteur"][at]), share_cell, *kinds))
     about = f"Wrong decisions with a saboteur, of {wrong:,}, if sabotage began at another confidence."

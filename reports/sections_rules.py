@@ -31,7 +31,8 @@ def rules(source: Source) -> Section:
     found = source.content.get("comparison")
     if found is None:
         return Section("rules", "Rules compared", "Rules", (left_out(source, "comparison", "the rules compared"),))
-    statistic, names = found["statistic"], list(source.content["input"]["agents"])
+    statistic = found["statistic"]
+    names = [*source.content["input"]["agents"], *(entry["name"] for entry in found["rules"])]
     columns = [
         Column("rule", "rule", "rule", True), Column(statistic, in_words(statistic), TERMS[statistic]),
         Column("difference", "difference", "difference"), Column("p_adjusted", "p adjusted", "p_adjusted"),

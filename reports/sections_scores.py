@@ -49,13 +49,14 @@ def profiles(source: Source) -> Section:
         cells = [measured(own[key], spans.get(key), over, source.why(key, name)) for key, _ in SCORES]
         count, rate = own["roles"]["saboteur"], own["rates"]["per_wrong_decision"]["saboteur"]
         per_wrong = shared(rate, spans.get("saboteur_per_wrong_decision"), f"{count:,} of {wrong:,} wrong decisions")
-        potential = part_of(own["potential_saboteur"], n, "examples", source.case(at, "potential_saboteur"))
+        spread, case = spans.get("potential_saboteur_per_example"), source.case(at, "potential_saboteur")
+        potential = part_of(own["potential_saboteur"], n, "examples", case, interval=spread)
         pivotal = part_of(
             own["pivotal_contributor"], n - wrong, "right decisions", source.case(at, "pivotal_contributor")
         )
         lift = measured(own["saboteur_lift"], spans.get("saboteur_lift"), why=source.why("saboteur_lift", name))
         rows.append((named(name), part_of(own["n"], n, "examples"), *cells, per_wrong, potential, pivotal, lift))
-    brackets = Text("Square brackets hold intervals. Defined below:", "soft", ("interval", "best_agent"))
+    brackets = Text("Square brackets hold intervals.", "soft", ("interval", "best_agent"))
     grid = Grid("profiles", "Agents, over the n examples on which each spoke.", tuple(columns), tuple(rows))
     return Section("profiles", "Reliability profiles", "Profiles", (grid, _decision(source), brackets))
 
@@ -146,7 +147,7 @@ def coverage(source: Source) -> Section:
     for key, words in (("chance_top_k", "k classes at random"), ("frequent_top_k", "the k most frequent classes")):
         rows.append((named(words), *(measured(decision[key].get(k)) for k in ks)))
     about = Text(
-        "Abstentions cover nothing. The last two rows are what no prediction at all would cover:",
+        "Abstentions cover nothing. The last two rows are what no prediction at all would cover.",
         "soft",
         ("chance_top_k", "frequent_top_k"),
     )
@@ -164,6 +165,7 @@ def reliability(source: Source) -> Section:
         Column("auroc", "AUROC", "auroc_reliability"), Column("spearman", "Spearman", "spearman"),
         Column("point_biserial", "point-biserial", "point_biserial"),
     ]  # fmt: skip
+    columns.append(Column("auroc_reliability_saboteur", "AUROC, saboteur", "auroc_reliability_saboteur"))
     columns += [Column(f"kept_{share}", share, "kept") for share in shares]
     rows = []
     for name, own in alignment["agents"].items():
@@ -178,6 +180,11 @@ def reliability(source: Source) -> Section:
         correlations = [
             measured(own["spearman"], why=source.why("spearman", name)),
             estimated(own["point_biserial"], why=source.why("point_biserial", name), signed=True),
+            measured(
+                source.agents[name]["auroc_reliability_saboteur"],
+                (source.agents[name].get("intervals") or {}).get("auroc_reliability_saboteur"),
+                why=source.why("auroc_reliability_saboteur", name),
+            ),
         ]
         rows.append((named(name), counted(own["n"]), counted(own["n_right"], f"{own['n']:,} examples"),
                      estimated(own["auroc"], why=why), *correlations, *kept))  # fmt: skip

@@ -31,7 +31,7 @@ from sabotage.scoring import BINS
 
 COUNTS_TO = 0.22  # of a diagram's height, for its counts
 SETTLED = 0.1  # of the examples, from which on a curve of risk sets the scale
-APART, TITLED = 0.17, 0.19  # inches between diagrams, and between rows of them, for their titles
+APART, TITLED = 0.17, 0.29  # inches between diagrams, and between rows of them, for their titles
 
 
 def _confident(content: Content) -> list[str]:
@@ -60,7 +60,7 @@ def reliability_size(content: Content) -> Size:
     """Return width and height in inches."""
     rows, columns = _grid(content)
     side = _side(content)
-    return columns * side + APART * (columns - 1) + 0.45, rows * (side + TITLED) + 0.68
+    return columns * side + APART * (columns - 1) + 0.45, rows * (side + TITLED) + 0.66
 
 
 def about_reliability(content: Content) -> str:
@@ -91,14 +91,27 @@ def reliability_diagram(audit: Source, ax: Axes | None = None) -> Axes:
             own = ax.inset_axes((column * (1 + gap) * wide, 1 - (row * (1 + titled) + 1) * high, wide, high))
             _diagram(own, content, agent, looks[agent].colour)
             own.tick_params(labelbottom=place + columns >= len(agents), labelleft=column == 0)
-            title = short(agent, int(16 * side))
-            own.annotate(title, (0, 1), xycoords="axes fraction", xytext=(0, 2), textcoords="offset points",
-                         fontsize=7).set_parse_math(False)  # fmt: skip
+            label = own.annotate(_label(content, agent, columns), (0, 1), xycoords="axes fraction", xytext=(0, 2),
+                                 textcoords="offset points", fontsize=SMALL, linespacing=1.15)  # fmt: skip
+            label.set_parse_math(False)
         ax.text(0.5, 0, "confidence, %", transform=below(ax, 12), ha="center", va="top", fontsize=7)
         ax.text(0, 0.5, "right, %", transform=_left_of(ax, 17), ha="right", va="center", rotation=90, fontsize=7)
         ax.yaxis.set_visible(False)
-        heading(ax, "Share right against confidence", "in 15 bins (lines: 95 %), and examples in each (bars)", 13)
+        n = [content["agents"][agent]["n_confidence"] for agent in agents]
+        most = "" if columns < 3 else f"; n = {max(n):,}" if min(n) == max(n) else f"; n = {min(n):,} to {max(n):,}"
+        about = f"{BINS} bins (lines: 95 %; bars: examples){most}"
+        heading(ax, "Share right against confidence", about, 21)
     return ax
+
+
+def _label(content: Content, agent: str, columns: int) -> str:
+    """Return what stands above one agent's diagram, as much of it as there is room for."""
+    own = content["agents"][agent]
+    span = (own.get("intervals") or {}).get("ece")
+    if columns > 2:
+        return f"{short(agent, 14 if columns == 3 else 10)}\nECE {own['ece']:.3f}"
+    interval = "" if span is None else f" [{span[0]:.3f}, {span[1]:.3f}]"
+    return f"{short(agent, 14)}, n = {own['n_confidence']:,}\nECE {own['ece']:.3f}{interval}"
 
 
 def _left_of(ax: Axes, points: float) -> Transform:
@@ -121,20 +134,11 @@ def _diagram(ax: Axes, content: Content, agent: str, colour: str) -> None:
     ax.plot([0, 1], [0, 1], color=AXIS, linewidth=0.6, linestyle=(0, (3, 2)))
     ax.errorbar(x, share, [np.maximum(share - low, 0), np.maximum(high - share, 0)], color=colour, elinewidth=0.7,
                 linewidth=0.9, marker="o", markersize=2.4)  # fmt: skip
-    own = content["agents"][agent]
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_aspect("equal")
     ax.set_xticks([0, 0.5, 1], ["0", "50", "100"])
     ax.set_yticks([0, 0.5, 1], ["0", "50", "100"])
-    text = f"ECE {own['ece']:.3f}"
-    columns = _grid(content)[1]
-    span = (own.get("intervals") or {}).get("ece")
-    if span is not None and columns < 3:
-        text += f" [{span[0]:.3f}, {span[1]:.3f}]"
-    if columns < 4:
-        text += f"\nn = {own['n_confidence']:,}"
-    ax.text(0.04, 0.97, text, transform=ax.transAxes, ha="left", va="top", fontsize=SMALL, linespacing=1.15)
 
 
 def histogram_size(content: Content) -> Size:

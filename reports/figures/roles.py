@@ -157,13 +157,13 @@ def sabotage_by_class(audit: Source, ax: Axes | None = None) -> Axes:
         ax.set_xlim(-0.5, len(agents) - 0.5)
         ax.set_ylim(len(classes) - 0.5, -0.5)
         name_ticks(ax.xaxis, range(len(agents)), [short(agent, 12) for agent in agents], **upright)
-        names = [f"{short(name, 16)}  {n:,}" for name, n in zip(classes, wrong, strict=True)]
+        names = [f"{short(name, 16)} ({n:,})" for name, n in zip(classes, wrong, strict=True)]
         name_ticks(ax.yaxis, range(len(classes)), names)
         ax.tick_params(length=0)
         for spine in ax.spines.values():
             spine.set_visible(False)
         cells = "" if counts.size > MOST_NUMBERS else "; in a cell: those with the agent as saboteur"
-        about = f"beside a class: its wrong decisions{cells}; darker: a larger share, at most {percent(top, 0)}"
+        about = f"in brackets: the class's wrong decisions{cells}; darker: a larger share, at most {percent(top, 0)}"
         if left_out:
             about += f"; {left_out} more classes, with less sabotage, are not shown"
         heading(ax, "Wrong decisions that each agent sabotages, by class", about)

@@ -137,7 +137,7 @@
     button.type = "button";
     button.addEventListener("click", () => copy(table));
     tools.append(filter, button, shown);
-    box.after(tools);
+    box.before(tools);
     light(table);
   };
   const light = (table) => {
@@ -227,9 +227,13 @@
       name.scope = "row";
       name.append(isolated(cases.agents[m]));
       const what = make("td", null, said === example.truth ? "name right" : "name");
+      const short = (cell) => { if (cell.textContent.length <= 24) cell.classList.add("short"); return cell; };
       what.append(isolated(said === null ? "nothing" : label(said)));
       const turns = pivotal === null ? "not known" : pivotal ? "yes" : "no";
-      row.append(name, what, make("td", number(confidence)), make("td", number(reliability)), make("td", cases.roles[role], "name"), make("td", turns, "name"));
+      row.append(
+        short(name), short(what), make("td", number(confidence)), make("td", number(reliability)),
+        make("td", cases.roles[role], "name short"), make("td", turns, "name short"),
+      );
     });
     const box = make("div", null, "scroll");
     box.append(table);

@@ -7,7 +7,7 @@ from typing import Any
 
 from sabotage.errors import SabotageError
 
-MARKS = ("schema", "finding", "agents", "decision")  # keys that an audit has had in every version
+MARKS = ("schema", "finding", "input", "settings", "agents", "decision")  # keys that an audit has had in every version
 
 
 def content_of(audit: Any) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """What changed between two audits: settings and input first, then the numbers, the most telling before the others."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -186,7 +187,7 @@ def diff(first: Any, second: Any) -> Difference:
     changes.sort(key=lambda change: (places[change.group], *(-number for number in change.weight)))
     missing += [(key, _where(key in a)) for key in dict.fromkeys([*a, *b]) if (key in a) != (key in b)]
     classes = _only(_listed(a, "classes"), _listed(b, "classes"))
-    elsewhere = [key for key in a if key not in KNOWN and key in b and a[key] != b[key]]
+    elsewhere = [key for key in a if key not in KNOWN and key in b and not _same(a[key], b[key])]
     return Difference(
         tuple(_settings(a, b, missing)),
         agents,
@@ -195,6 +196,11 @@ def diff(first: Any, second: Any) -> Difference:
         tuple(dict.fromkeys(missing)),
         tuple(elsewhere),
     )
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two parts are equal in audit.json, which has lists where an audit has tuples."""
+    return json.dumps(first) == json.dumps(second)
 
 
 def _where(in_first: bool) -> str:
@@ -218,7 +224,7 @@ def _settings(a: Mapping[str, Any], b: Mapping[str, Any], missing: list[tuple[st
         for name in names or dict.fromkeys([*own, *other]):
             if (name in own) != (name in other):
                 missing.append((f"{part}.{name}", _where(name in own)))
-            elif own.get(name) != other.get(name) and name not in ("agents", "classes", "input_format"):
+            elif not _same(own.get(name), other.get(name)) and name not in ("agents", "classes", "input_format"):
                 yield Setting(name, own.get(name), other.get(name))
     for name in ("agents", "classes"):
         own, other = _listed(a, name), _listed(b, name)

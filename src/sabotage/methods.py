@@ -6,7 +6,7 @@ from typing import Any
 
 from sabotage.bibliography import SOURCES, Source
 from sabotage.contents import content_of
-from sabotage.errors import count_of
+from sabotage.errors import SabotageError, count_of
 from sabotage.measures import in_words
 from sabotage.permutation_words import describe_test
 from sabotage.rule_words import rule_in_words
@@ -55,11 +55,14 @@ def describe_methods(audit: Any) -> Methods:
     Raises
     ------
     SabotageError
-        If it is none.
+        If it is none, or lacks what the paragraph is made from.
     """
     content = content_of(audit)
     parts = (_panel, _rule, _roles, _measures, _intervals, _profiles, _test, _beside_test, _comparison, _attribution)
-    sentences = [sentence for part in parts for sentence in part(content)]
+    try:
+        sentences = [sentence for part in parts for sentence in part(content)]
+    except KeyError as error:
+        raise SabotageError(f"the audit lacks {error}, as of another version may: analyze the table again") from None
     version = content.get("sabotage")
     sentences.append(Sentence(f"All figures were computed with sabotage{'' if version is None else f' {version}'}"))
     return Methods(tuple(sentences))
@@ -206,15 +209,21 @@ def _profiles(content: Mapping[str, Any]) -> Iterator[Sentence]:
     if not method:
         return
     level = f"{100 * method.get('level', 0.95):g} %"
-    n, again = method.get("n_clusters"), method.get("n_resamples")
-    drawn = f"{again:,} resamples" if again else "resamples"
-    over = f" of {n:,} clusters" if n else ""
-    if method.get("rates") == "wilson":
+    over = f" of {count_of(method['n_clusters'], 'cluster')}" if method.get("n_clusters") else ""
+    is_clustered = method["rates"] != "wilson"
+    if not is_clustered:
         yield Sentence(f"Rates have {level} Wilson intervals", ("wilson1927",))
-        yield Sentence(f"Other scores have {level} bootstrap intervals from {drawn}{over}", ("efron1993",))
+    elif method.get("n_resamples"):
+        words = f"Rates have {level} intervals from a bootstrap of whole clusters"
+        yield Sentence(f"{words}, {method['n_resamples']:,} resamples{over}", ("efron1993", "davison1997"))
     else:
-        words = f"Rates and scores have {level} intervals from a bootstrap of whole clusters, {drawn}{over}"
-        yield Sentence(words, ("efron1993", "davison1997"))
+        yield Sentence(f"Rates have no intervals{over and f', for the sample is one{over}'}")
+        return
+    if method.get("others"):
+        yield Sentence(f"Intervals of other scores are of {method['others']}")
+    if method.get("ranks"):
+        keys = ("delong1988", "obuchowski1997") if is_clustered else ("delong1988",)
+        yield Sentence(f"Areas under curves have intervals from {method['ranks']}", keys)
 
 
 def _test(content: Mapping[str, Any]) -> Iterator[Sentence]:

@@ -129,3 +129,35 @@ def test_methods(call, preds, audit):
     assert entries.count("@") == len(sources.splitlines())
     of_table = call("methods", preds, "--permutations", "50", "--no-compare", "--no-attribute").stdout
     assert of_table == done.stdout
+
+
+def test_ascii_is_an_option_of_all_commands(preds, tmp_path):
+    import io
+    import sys
+
+    import pandas as pd
+    from sabotage.cli import commands
+
+    frame = pd.read_parquet(preds)
+    frame.columns = [name.replace("agent0", "Stimme_ü") for name in frame.columns]
+    frame.to_parquet(tmp_path / "preds.parquet")
+    raw, real = io.BytesIO(), sys.stdout
+    ours = sys.stdout = io.TextIOWrapper(raw, encoding="utf-8")
+    try:
+        commands.main(["--ascii", "validate", str(tmp_path / "preds.parquet")], standalone_mode=False)
+        ours.flush()
+    finally:
+        sys.stdout = real
+        if isinstance(sys.stderr, io.TextIOWrapper):
+            sys.stderr.reconfigure(encoding="utf-8")
+    assert b"Stimme_\\xfc" in raw.getvalue()
+    assert raw.getvalue().isascii()
+
+
+def test_permute_prints_tables_alone(call, preds):
+    done = call("permute", preds, "--permutations", "20", "--format", "csv")
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.startswith("note: ")
+    assert call("permute", preds, "--permutations", "20", "--format", "latex").stdout.startswith(r"\begin{table}")
+    refused = call("permute", preds, "--json", "--format", "csv")
+    assert (refused.returncode, refused.stdout) == (2, "")

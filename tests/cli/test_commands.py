@@ -37,6 +37,7 @@ def test_analyze_writes_its_files_and_a_summary_of_one_screen(preds, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "audit.json",
         "cases.json",
+        "figures",
         "profiles.csv",
         "report.html",
         "roles.parquet",
@@ -357,8 +358,8 @@ def test_an_interrupt_ends_cleanly_and_soon(preds, tmp_path):
 
 
 def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(preds):
-    command = [*COMMAND, "permute", str(preds), "--permutations", "20000", "--json"]
-    assert run(*command[1:]).stderr == ""
+    command = [*COMMAND, "permute", str(preds), "--permutations", "3000000", "--json"]
+    assert run("permute", preds, "--permutations", "20", "--json").stderr == ""
     leader, follower = pty.openpty()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, env=os.environ | {"TERM": "xterm"})
     os.close(follower)
@@ -371,7 +372,7 @@ def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(preds):
     out, _ = process.communicate(timeout=60)
     os.close(leader)
     assert b"permutations" in seen
-    assert json.loads(out)["n_permutations"] == 20000
+    assert json.loads(out)["n_permutations"] == 3_000_000
 
 
 def test_a_closed_pipe_is_no_error(preds):
@@ -431,3 +432,16 @@ def test_the_list_of_commands_is_whole_sentences_on_lines_of_80():
     assert done.returncode == 0
     assert "..." not in done.stdout.partition("Commands:")[2]
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_figures_come_in_the_formats_asked_for(tmp_path):
+    make_panel(40, 2, 3).to_parquet(tmp_path / "p.parquet")
+    done = run("analyze", "p.parquet", "--permutations", "9", "-o", "out", "--figures", "pdf", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert "role_bars.pdf" in names
+    assert {name.rpartition(".")[2] for name in names} == {"pdf"}
+    assert f"figures/ ({len(names)} figures, pdf)" in " ".join(done.stdout.split())
+    done = run("analyze", "p.parquet", "--figures", "gif", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "give some of svg, png, pdf, or none" in done.stderr

@@ -11,6 +11,7 @@ from sabotage.reports.noting import as_sentence, folded
     [
         ("the decision is null", "The decision is null."),
         ("voice: no confidence", "voice: no confidence."),
+        ("voices agree", "Voices agree."),
         ("log_loss is null", "log_loss is null."),
         ("Why?", "Why?"),
         ("  449 rows are left out. ", "449 rows are left out."),

@@ -201,6 +201,20 @@ def rows_of(html: str, key: str) -> list[list[dict]]:
     return rows
 
 
+def test_parts_on_the_page_are_those_of_the_audit(audit, html):
+    parts = audit.content["profiles"]["by_class"]["parts"]
+    for row, (label, part) in zip(rows_of(html, "sabotage-by-class"), parts.items(), strict=True):
+        assert [cell["text"] for cell in row[:3]] == [label, f"{part['n']:,}", f"{part['n_wrong']:,}"]
+        counts = [own["roles"]["saboteur"] for own in part["agents"].values()]
+        assert [cell["text"] for cell in row[3:]] == [f"{count:,}" for count in counts]
+    for row, part in zip(rows_of(html, "accuracy-by-class"), parts.values(), strict=True):
+        assert float(row[3]["v"]) == part["decision"]["accuracy"]
+        own = next(iter(part["agents"].values()))
+        assert [float(row[4][key]) for key in ("lo", "hi")] == list(own["intervals"]["accuracy"])
+    sweep = audit.content["profiles"]["sweep"]
+    assert [int(row[1]["text"]) for row in rows_of(html, "sweep-table")] == list(sweep["with_saboteur"])
+
+
 def test_every_count_of_a_role_says_what_it_is_a_part_of(html, audit):
     n, wrong = audit.panel.n_examples, audit.totals.n_wrong
     for row in rows_of(html, "roles"):

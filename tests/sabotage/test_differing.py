@@ -35,6 +35,11 @@ def test_nothing_changed(first):
     assert (found.changes, found.settings, found.notes) == ((), (), ())
 
 
+def test_an_audit_and_its_json_are_the_same():
+    audit = analyze(make_panel(60, 2, 3), controls=False, n_permutations=40)
+    assert diff(audit, json.loads(audit.to_json())).nothing
+
+
 def test_every_number_that_differs_is_there_and_no_other(first, second):
     found = diff(first, second)
     changed = {(change.agent, change.name): change for change in found.changes if change.group == "agents"}

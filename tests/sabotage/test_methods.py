@@ -60,7 +60,7 @@ def test_what_was_not_done_is_not_said():
     paragraph = audit.methods()
     for word in (
         "permut",
-        "gap",
+        "The gap is",
         "verdict",
         "control",
         "Headroom",
@@ -110,6 +110,9 @@ def test_parts_that_others_add_are_described_from_their_content():
     method = {"rates": "cluster bootstrap", "level": 0.95, "n_clusters": 12, "n_resamples": 500}
     found = describe_methods(content | {"profiles": {"method": method}})
     assert "a bootstrap of whole clusters, 500 resamples of 12 clusters" in found.text
+    few = {"rates": "cluster bootstrap", "level": 0.95, "n_clusters": 4, "n_resamples": 0, "others": "x", "ranks": "y"}
+    found = describe_methods(content | {"profiles": {"method": few}})
+    assert "bootstrap" not in found.text
     assert "wilson1927" not in {source.key for source in found.sources}
     shares = {"statistics": {"accuracy": {}, "log_likelihood": None}, "n_orders": None, "seed": None}
     assert (
@@ -165,6 +168,15 @@ def test_sources_are_whole():
         assert str(source.year) in key
         assert (source.doi is None) != (source.url is None)
         assert source.doi is None or re.fullmatch(r"10\.\d{4,9}/\S+", source.doi)
+
+
+def test_an_audit_that_lacks_a_setting_is_an_error():
+    content = json.loads(analyze(PANEL, **PLAIN).to_json())
+    del content["settings"]["rule"]
+    with pytest.raises(SabotageError, match="the audit lacks 'rule'"):
+        describe_methods(content)
+    with pytest.raises(SabotageError, match="must have the key settings"):
+        describe_methods({key: value for key, value in content.items() if key != "settings"})
 
 
 def test_names_from_files_are_escaped():

@@ -2,11 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 from builders import make_panel
+from click.testing import CliRunner
+from sabotage.cli import commands
 from sabotage.reports.rebuilding import rebuild
 from sabotage.reports.writing import write_audit
 
@@ -100,15 +100,9 @@ def test_what_cannot_be_written_leaves_nothing(copy):
 
 
 def test_the_command_says_what_it_wrote_or_what_is_wrong(copy):
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "sabotage.cli", "report", *arguments], capture_output=True, text=True
-        )
-
-    done = run(str(copy / "audit.json"), "-o", str(copy / "again"))
-    assert done.stdout.split() == ["written:", str(copy / "again" / "report.html")]
-    assert done.returncode == 0
-    failed = run(str(copy / "cases.json"))
-    assert failed.returncode == 2
-    assert failed.stderr.count("\n") == 1
-    assert "is no audit" in failed.stderr
+    done = CliRunner().invoke(commands, ["report", str(copy / "audit.json"), "-o", str(copy / "again")])
+    assert done.stdout == f"written: {copy / 'again' / 'report.html'}\n"
+    assert done.exit_code == 0
+    failed = CliRunner().invoke(commands, ["report", str(copy / "cases.json")])
+    assert isinstance(failed.exception, SabotageError)
+    assert "is no audit" in str(failed.exception)
