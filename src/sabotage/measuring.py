@@ -13,6 +13,7 @@ from sabotage.ranking import Ranked, areas, rank, risk_areas
 from sabotage.spans import student
 from sabotage.speaking import Speaking
 
+FEWEST_WITH_SABOTEUR = 5  # clusters, for an interval of the lift
 FEWEST_IN_A_CLASS = 10  # on average, for an interval of macro-F1
 
 
@@ -135,7 +136,8 @@ def measure_ranks(speaking: Speaking, partition: Partition, out: Measured) -> No
 def measure_lift(speaking: Speaking, partition: Partition, wrong: np.ndarray, out: Measured) -> None:
     """Measure how much more often sabotage is than potential saboteurs and wrong decisions alone would make it.
 
-    The interval is that of its logarithm, None where there is no saboteur.
+    The interval is that of its logarithm, None where fewer than five clusters have a saboteur: with about two, 95 %
+    intervals held the lift in 72 to 89 % of simulated samples, with six to 200 in 93 to 96 %.
     """
     saboteur, potential = speaking.flags["saboteur"], speaking.flags["potential_saboteur"]
     n, s, p, w = (partition.count(which) for which in (np.ones(len(wrong), bool), saboteur, potential, wrong))
@@ -148,7 +150,7 @@ def measure_lift(speaking: Speaking, partition: Partition, wrong: np.ndarray, ou
     error, n_clusters = partition.error(np.arange(len(part)), influence)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         span = np.exp(student(np.log(lift), error, n_clusters))
-    span[s == 0] = np.nan
+    span[partition.count_clusters(np.flatnonzero(saboteur)) < FEWEST_WITH_SABOTEUR] = np.nan
     out.values["saboteur_lift"], out.spans["saboteur_lift"] = lift, span
 
 

@@ -202,5 +202,5 @@ RARE = f"fewer than {FEWEST_CLUSTERS} {{what}} count there, or nothing varies"
 REASONS = {
     f"fewer than {FEWEST_CLUSTERS} {{what}} are of one kind, or the kinds are parted without exception": RANKS,
     "there are fewer than ten examples a class": ("macro_f1",),
-    "there is no saboteur": ("saboteur_lift",),
+    "fewer than five {what} have a saboteur": ("saboteur_lift",),
 }
