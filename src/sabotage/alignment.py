@@ -11,6 +11,7 @@ from sabotage.areas import count_clusters, delong, subset
 from sabotage.intervals import FEWEST_CLUSTERS, Estimate, clusters, estimate
 from sabotage.notes import Notes
 from sabotage.panel import Panel
+from sabotage.spans import plain, wilson
 
 TENTHS = range(10)  # the shares withheld, in tenths: 0, .1, ... .9
 
@@ -226,9 +227,8 @@ def _gain(right: np.ndarray, level: np.ndarray, groups: np.ndarray | None) -> tu
         # One division, of integers: shares of 0 and 1 come out as such.
         hits_above = int(hits[cut] - rights[cut])
         accuracy = (hits_above * n_cut + n_taken * int(rights[cut])) / (n_kept * n_cut)
-        interval: tuple[float, float] | None
         if groups is None:
-            interval = _wilson(accuracy, n_kept)
+            (interval,) = plain(wilson(np.array([round(accuracy * n_kept)]), np.array([n_kept])))
         else:
             rows = np.flatnonzero(level >= cut)
             weight = np.where(level[rows] == cut, n_taken / n_cut, 1.0)
@@ -236,14 +236,6 @@ def _gain(right: np.ndarray, level: np.ndarray, groups: np.ndarray | None) -> tu
             interval = _without_a_point(estimate(accuracy, influence, subset(groups, rows))).interval
         points.append(GainPoint(tenths / 10, n_kept, accuracy, interval))
     return tuple(points)
-
-
-def _wilson(accuracy: float, n: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of n, its hits rounded where equals share them."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(round(accuracy * n), n).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _without_a_point(found: Estimate) -> Estimate:

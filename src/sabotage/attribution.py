@@ -16,6 +16,7 @@ from sabotage.kernels import fusing
 from sabotage.measures import Measure, make_measure
 from sabotage.notes import Notes
 from sabotage.panel import Panel, chunks
+from sabotage.partition import group_names
 from sabotage.permutation import Progress
 from sabotage.remarks import note_fit
 from sabotage.running import usable_cpus
@@ -176,13 +177,11 @@ def _parts(panel: Panel, by_class: bool, by_group: bool) -> Iterator[_Part]:
     if not by_group or panel.group is None:
         return
     slim = replace(slim, group=None)  # inside a group its examples are the sample
-    values = panel.column(panel.group).dictionary_encode().dictionary.to_pylist()
-    codes = panel.codes(panel.group)
+    names, codes = group_names(panel, panel.group), panel.codes(panel.group)
     order = np.argsort(codes, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        code, own = codes[rows[0]], slim.take(rows)
-        name = str(values[code - 1]) if code else f"no {panel.group}"
-        yield _Part("group", name, rows, (weigh_examples(own, False), weigh_examples(own, True)))
+        own = slim.take(rows)
+        yield _Part("group", names[codes[rows[0]]], rows, (weigh_examples(own, False), weigh_examples(own, True)))
 
 
 def _gain(

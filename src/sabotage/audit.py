@@ -1,6 +1,7 @@
 """The whole analysis of one panel, as one object: what `sabotage analyze` prints, writes and draws."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 TOP_K = (1, 2, 3)
+# Lists of numbers alone, which are one line of audit.json: no text holds a line break as it is.
+NUMBERS = re.compile(r"(?<=\[)\n[^][{}\"]*(?=\])")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -173,7 +176,8 @@ class Audit:
 
     def to_json(self) -> str:
         """Return audit.json: strict JSON at full precision, the same bytes for the same input, options and version."""
-        return json.dumps(self.content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(self.content, indent=2, ensure_ascii=False, allow_nan=False)
+        return NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
     def cases(self, media: str | None = None) -> Cases:
         """List the examples behind the numbers; `media` is where their files lie: "clips/{id}.mp4"."""
@@ -303,7 +307,7 @@ engine, progress
             f" pivotal flags are null and not counted"
         )
     profiles = profile_agents(panel, roles, ks, notes)
-    profiles, scores, breakdowns = profile_in_full(panel, roles, ready, profiles, scores, notes)
+    profiles, scores, breakdowns = profile_in_full(panel, roles, profiles, scores, notes)
     bounds = measure_bounds(panel, decided)
     totals = count_sabotage(panel, roles)
     routing, alignment = measure_routing(panel), measure_alignment(panel, notes)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sabotage.intervals import wilson
 from sabotage.scoring import BINS, mass_bins
+from sabotage.spans import plain, wilson
 
 N_STEPS = 20  # of the histograms
 
@@ -77,10 +77,11 @@ def _filled(
     n = np.bincount(bin_of, minlength=len(low))
     hits = np.bincount(bin_of[right], minlength=len(low))
     total = np.bincount(bin_of, weights=confidence, minlength=len(low))
-    below, above = wilson(hits, np.maximum(n, 1))
+    spans = plain(wilson(hits, n))
     return tuple(
-        Bin(float(low[k]), float(high[k]), int(n[k]), int(hits[k]), float(total[k] / n[k]), (below[k], above[k]))
-        for k in np.flatnonzero(n).tolist()
+        Bin(float(low[k]), float(high[k]), int(n[k]), int(hits[k]), float(total[k] / n[k]), span)
+        for k, span in enumerate(spans)
+        if span is not None
     )
 
 

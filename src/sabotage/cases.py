@@ -11,6 +11,7 @@ import numpy as np
 from sabotage.fusion import Replay
 from sabotage.kernels import fusing
 from sabotage.media import link
+from sabotage.partition import group_names
 from sabotage.roles import BYSTANDER, CONTRIBUTOR, MISLEADER, NULL, OVERRULED, ROLES, SABOTEUR, SUPPRESSED, Roles
 
 SCHEMA = 1
@@ -135,20 +136,12 @@ def _cells(roles: Roles) -> Iterator[tuple[str, tuple[int, list[int]]]]:
             code = np.where(roles.role[:, m] == role, panel.truth, -1)
             yield from _named(f"{m}:{ROLES[role]}:class", _worst(order, code), map(str, range(n_classes)))
     if panel.group is not None:
-        names = group_names(roles)
+        names = group_names(panel, panel.group)
         codes = panel.codes(panel.group)
         yield from _named("*:wrong:group", _worst(order_wrong, np.where(wrong, codes, -1)), names)
         for m, order in enumerate(orders):
             code = np.where(roles.role[:, m] == SABOTEUR, codes, -1)
             yield from _named(f"{m}:saboteur:group", _worst(order, code), names)
-
-
-def group_names(roles: Roles) -> list[str]:
-    """Return the names of the panel's groups by their code, that of a null first."""
-    panel = roles.panel
-    assert panel.group is not None  # asked for groups
-    values = panel.column(panel.group).dictionary_encode().dictionary.to_pylist()
-    return [f"no {panel.group}", *map(str, values)]
 
 
 def _flags(roles: Roles, m: int) -> dict[str, np.ndarray]:
@@ -197,7 +190,7 @@ def _examples(roles: Roles, ready: Replay, rows: np.ndarray, media: str | None) 
     rankings = _rankings(roles, ready, rows)
     groups: Sequence[str | None] = [None] * len(rows)
     if panel.group is not None:
-        names = group_names(roles)
+        names = group_names(panel, panel.group)
         groups = [_cut(names[code]) for code in panel.codes(panel.group)[rows]]
     for place, row in enumerate(rows.tolist()):
         name = str(panel.ids[row].as_py())

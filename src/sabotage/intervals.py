@@ -76,21 +76,3 @@ def estimate(value: float, influence: np.ndarray, groups: np.ndarray | None) -> 
 
     reach = float(t.ppf(0.975, n - 1)) * error
     return Estimate(float(value), error, (float(value) - reach, float(value) + reach), n)
-
-
-def wilson(hits: np.ndarray, n: np.ndarray) -> tuple[list[float], list[float]]:
-    """Return the ends of Wilson's 95 % interval of shares hits / n of independent examples, n > 0, both (k,).
-
-    As `scipy.stats.binomtest(...).proportion_ci(method="wilson")` has it, for many at once (Wilson 1927,
-    doi:10.1080/01621459.1927.10502953).
-    """
-    from scipy.special import ndtri
-
-    z = float(ndtri(0.975))
-    share = hits / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # A share of 0 or 1 is an end of its own interval, which rounding may miss.
-    low = np.where(hits == 0, 0.0, np.clip(middle - reach, 0, 1))
-    high = np.where(hits == n, 1.0, np.clip(middle + reach, 0, 1))
-    return low.tolist(), high.tolist()

@@ -125,16 +125,20 @@ def by_group(panel: Panel) -> Partition | None:
     """
     if panel.group is None:
         return None
-    codes = panel.codes(panel.group)
-    values = ["", *map(str, panel.column(panel.group).dictionary_encode().dictionary.to_pylist())]
-    none = f"no {panel.group}"
-    while none in values:  # a value of that very name
-        none = f"({none})"
-    values[0] = none
+    codes, values = panel.codes(panel.group), group_names(panel, panel.group)
     counts = np.bincount(codes, minlength=len(values))
     kept = _largest(counts)
     cluster = panel.units if panel.runs.any() else None
     return _parts(panel.group, tuple(values[code] for code in kept), kept, counts, codes, cluster)
+
+
+def group_names(panel: Panel, column: str) -> list[str]:
+    """Return the names of the values of a column by their code, that of a null first and like none of the others."""
+    values = [str(value) for value in panel.column(column).dictionary_encode().dictionary.to_pylist()]
+    none = f"no {column}"
+    while none in values:
+        none = f"({none})"
+    return [none, *values]
 
 
 def _largest(counts: np.ndarray) -> np.ndarray:

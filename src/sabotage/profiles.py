@@ -150,7 +150,7 @@ def _profile(panel: Panel, roles: Roles, m: int, top_k: tuple[int, ...], notes: 
     sure = ~np.isnan(confidence)
     confident, confident_right = confidence[sure], right[sure]
     if not sure.any():
-        notes.add(f"{name}: no confidence, so mean_confidence, ece, auroc_confidence and aurc are null")
+        notes.add(f"{name}: no confidence, so mean_confidence, ece, ece_equal_mass, auroc_confidence and aurc are null")
     elif not sure.all():
         notes.add(f"{name}: {n - len(confident):,} examples without a confidence are left out of its calibration")
     auroc_confidence = scoring.auroc(confident_right, confident)

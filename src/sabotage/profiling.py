@@ -10,7 +10,6 @@ from sabotage.breakdowns import Breakdown, Breakdowns, Part
 from sabotage.counting import count_shares
 from sabotage.decisions import DecisionScores
 from sabotage.errors import listed
-from sabotage.fusion import Replay
 from sabotage.intervals import FEWEST_CLUSTERS
 from sabotage.measuring import Measured, measure_classes, measure_lift, measure_means, measure_ranks, settle
 from sabotage.notes import Notes
@@ -25,16 +24,18 @@ from sabotage.speaking import WRONG_ROLES, Speaking, agent_speaking, decision_sp
 from sabotage.sweeping import sweep_thresholds
 
 PER_CLASS = ("balanced_accuracy", "macro_f1")
+PER = ("per_example", "per_wrong_decision")
 RANKS = ("auroc_confidence", "auroc_reliability", "auroc_reliability_saboteur", "aurc")
 SCORES = (
     "accuracy", *PER_CLASS, "top_k", "mean_confidence", "ece", "ece_equal_mass", "brier", "log_loss", *RANKS,
 )  # fmt: skip
+ROUGH = 30  # clusters: with as many, simulated 95 % intervals held the true number in 88 to 97 %
 OF_DECISION = ("accuracy", *PER_CLASS)
 FLAGS = ("potential_saboteur", "recoverable_saboteur", "shared_saboteur", "pivotal_saboteur", "pivotal_contributor")
 
 
 def profile_in_full(
-    panel: Panel, roles: Roles, ready: Replay, profiles: Sequence[Profile], scores: DecisionScores, notes: Notes
+    panel: Panel, roles: Roles, profiles: Sequence[Profile], scores: DecisionScores, notes: Notes
 ) -> tuple[tuple[Profile, ...], DecisionScores, Breakdowns]:
     """Give profiles and scores of the decision their intervals, and break both down.
 
@@ -42,8 +43,6 @@ def profile_in_full(
     ----------
     panel : Panel
     roles : Roles
-    ready : Replay
-        The rule behind the pivotal flags.
     profiles : sequence of Profile
         Of every agent, without intervals.
     scores : DecisionScores
@@ -91,7 +90,7 @@ def profile_in_full(
         "level": LEVEL,
     }
     broken = [_breakdown(panel, *pair) for pair in zip(partitions[1:], found[1:], strict=True)]
-    sweep = sweep_thresholds(panel, roles.decision, ready, everything)
+    sweep = sweep_thresholds(roles, everything)
     return full, scores, Breakdowns(method, broken[0], broken[1] if groups is not None else None, sweep)
 
 
@@ -185,6 +184,11 @@ def _note_nulls(
         which = "intervals" if what == "clusters" else "intervals of all but plain shares"
         notes.add(f"{which} are null: it takes {FEWEST_CLUSTERS} {what}, found {n_clusters}")
         return
+    if what == "clusters" and n_clusters < ROUGH:
+        notes.add(
+            f"intervals over {n_clusters} clusters are rough: where 12 clusters are unlike in size and in what they"
+            f" hold, simulated 95 % intervals held the true number in 83 to 97 %"
+        )
     names = [*(own.agent for own in profiles), "the decision"]
     missing: dict[str, dict[str, list[str]]] = {}
     for name, own in zip(names, found, strict=True):
@@ -192,10 +196,13 @@ def _note_nulls(
             if np.isnan(value[0]) or not np.isnan(own.spans[field][0]).any():
                 continue
             why = next((reason for reason, fields in REASONS.items() if field in fields), RARE)
-            missing.setdefault(why, {}).setdefault(name, []).append(field)
+            kind = next((f"rates {per.replace('_', ' ')}" for per in PER if field.endswith(per)), field)
+            missing.setdefault(why, {}).setdefault(name, []).append(kind)
     for why, of in missing.items():
         fields = list(dict.fromkeys(field for own in of.values() for field in own))
-        notes.add(f"{listed(list(of), 4)}: intervals of {listed(fields, 4)} are null: {why.format(what=what)}")
+        notes.add(
+            f"{listed(list(of), 4)}: intervals of {listed(fields, len(fields))} are null: {why.format(what=what)}"
+        )
 
 
 RARE = f"fewer than {FEWEST_CLUSTERS} {{what}} count there, or nothing varies"

@@ -36,6 +36,8 @@ class Roles:
         recorded decision is not the replayed one, or where the rule is a callable, which cannot do without an agent.
     thresholds : ndarray of shape (M,)
         The confidence from which an agent's misleading is sabotage.
+    right_without : ndarray of shape (n, M), int8
+        1 where the decision is right without the agent, 0 where it is wrong, -1 as in `pivotal`.
     """
 
     panel: Panel
@@ -46,6 +48,11 @@ class Roles:
     shared: np.ndarray
     pivotal: np.ndarray
     thresholds: np.ndarray
+    right_without: np.ndarray
+
+    def at(self, threshold: float) -> "Roles":
+        """Return the roles at another threshold of confidence, without fusing anew."""
+        return _with_roles(self.panel, self.decision, self.right_without, parse_threshold(threshold, self.panel))
 
     def count(self, agent: int, role: int) -> int:
         """Count the examples on which an agent has a role."""
@@ -120,8 +127,19 @@ def assign_roles(panel: Panel, decision: Decision, replay: Replay | None, thresh
         If the threshold is neither.
     """
     thresholds = parse_threshold(threshold, panel)
-    truth, fused = panel.truth[:, None], decision.labels[:, None]
-    labels = panel.labels
+    right_without = np.full(panel.labels.shape, NULL, np.int8)
+    if replay is not None:
+        known = decision.labels == replay.decision.labels
+        for m in range(panel.n_agents):
+            without = replay.without(m)
+            if without is not None:
+                right_without[known, m] = (without == panel.truth)[known]
+    return _with_roles(panel, decision, right_without, thresholds)
+
+
+def _with_roles(panel: Panel, decision: Decision, right_without: np.ndarray, thresholds: np.ndarray) -> Roles:
+    """Give roles and flags at thresholds (M,), knowing where decisions are right without each agent."""
+    labels, truth, fused = panel.labels, panel.truth[:, None], decision.labels[:, None]
     spoke, right, right_decision = labels >= 0, labels == truth, fused == truth
     confident = panel.confidence >= thresholds  # NaN is never
     led = spoke & (labels == fused)
@@ -135,16 +153,8 @@ def assign_roles(panel: Panel, decision: Decision, replay: Replay | None, thresh
     role[~spoke] = ABSENT
 
     saboteur = role == SABOTEUR
-    pivotal = np.zeros(labels.shape, np.int8)
-    for m in range(panel.n_agents):
-        without = None if replay is None else replay.without(m)
-        if without is None:
-            pivotal[:, m] = NULL
-            continue
-        without_right = without == panel.truth
-        pivotal[:, m] = ((role[:, m] == CONTRIBUTOR) & ~without_right) | (saboteur[:, m] & without_right)
-    if replay is not None:
-        pivotal[decision.labels != replay.decision.labels] = NULL
+    turns = ((role == CONTRIBUTOR) & (right_without == 0)) | (saboteur & (right_without == 1))
+    pivotal = np.where(right_without == NULL, np.int8(NULL), turns)
     return Roles(
         panel,
         decision,
@@ -154,6 +164,7 @@ def assign_roles(panel: Panel, decision: Decision, replay: Replay | None, thresh
         shared=saboteur & (led.sum(axis=1) > 1)[:, None],
         pivotal=pivotal,
         thresholds=thresholds,
+        right_without=right_without,
     )
 
 

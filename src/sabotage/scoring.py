@@ -1,4 +1,4 @@
-"""Metrics that scikit-learn does not have in the form that is needed, and its own behind one spelling.
+"""Metrics, as scikit-learn has them where it does, to rounding.
 
 A label of -1 (an abstention) is wrong. Classes are those present in the truth. What cannot be had is None.
 """
@@ -37,11 +37,15 @@ def balanced(hits: np.ndarray, n_true: np.ndarray) -> float:
 
 def auroc(positive: np.ndarray, value: np.ndarray) -> float | None:
     """Return the area under the ROC curve of `value` for `positive`, both (n,); None where one kind is missing."""
-    from sklearn.metrics import roc_auc_score
-
     if not len(positive) or positive.all() or not positive.any():
         return None
-    return float(roc_auc_score(positive, value))
+    order = np.argsort(value)
+    starts = _starts(value[order])
+    with_it = np.add.reduceat(positive[order], starts, dtype=np.int64)
+    without = np.diff(starts, append=len(order)) - with_it
+    # Twice the wins, ties counting one half: whole numbers, so that an area of 0 or 1 is exactly that.
+    wins = int((with_it * (2 * np.cumsum(without) - without)).sum())
+    return wins / (2 * int(with_it.sum()) * int(without.sum()))
 
 
 def expected_calibration_error(right: np.ndarray, confidence: np.ndarray, bins: int = BINS) -> float:
@@ -60,7 +64,10 @@ def equal_mass_calibration_error(right: np.ndarray, confidence: np.ndarray, bins
 
 def mass_bins(values: np.ndarray, bins: int) -> np.ndarray:
     """Number bins of equal counts: bin(v) = min(bins - 1, floor(bins x share of values < v)), in integers, (n,)."""
-    below = np.searchsorted(np.sort(values), values, side="left")
+    order = np.argsort(values)
+    starts = _starts(values[order])
+    below = np.empty(len(values), np.int64)
+    below[order] = np.repeat(starts, np.diff(starts, append=len(values)))
     return np.minimum(bins - 1, bins * below // len(values))
 
 
@@ -82,10 +89,15 @@ def risks(right: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     order = np.argsort(-confidence, kind="stable")
     wrong = (~right[order]).astype(np.float64)
     ordered = confidence[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    starts = _starts(ordered)
     sizes = np.diff(np.r_[starts, len(ordered)])
     share = np.add.reduceat(wrong, starts) / sizes  # of errors in each group of equals, spread evenly over it
     return np.cumsum(np.repeat(share, sizes)) / np.arange(1, len(ordered) + 1)
+
+
+def _starts(ordered: np.ndarray) -> np.ndarray:
+    """Return where runs of equal values start, of values in order (n,): ndarray of shape (runs,), int64."""
+    return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
 
 
 def brier_and_log_loss(truth: np.ndarray, scores: np.ndarray) -> tuple[float, float] | None:

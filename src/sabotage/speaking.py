@@ -71,7 +71,8 @@ def agent_speaking(panel: Panel, roles: Roles, profile: Profile, m: int) -> Spea
     if (pivotal != NULL).any():
         flags["pivotal_saboteur"] = (role == SABOTEUR) & (pivotal == 1)
         flags["pivotal_contributor"] = (role == CONTRIBUTOR) & (pivotal == 1)
-    top, brier, loss = _from_scores(panel, m, profile.brier is not None) if profile.n_scored else (None, None, None)
+    top = truth_ranks(panel, m) if profile.n_scored else None
+    brier, loss = _from_scores(panel, m) if profile.brier is not None else (None, None)
     return Speaking(
         labels=labels,
         right=labels == panel.truth,
@@ -91,28 +92,33 @@ def decision_speaking(panel: Panel, decision: Decision) -> Speaking:
     return Speaking(decision.labels, right, np.ones(len(right), bool), top=decision.truth_rank)
 
 
-def _from_scores(
-    panel: Panel, m: int, is_distribution: bool
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Return the rank of the truth, and Brier score and log loss where scores make a distribution."""
-    assert panel.scores is not None  # the agent has some
-    n, n_classes = panel.n_examples, panel.n_classes
-    top = np.full(n, -1, np.int32)
-    brier, loss = (np.full(n, np.nan), np.full(n, np.nan)) if is_distribution else (None, None)
-    spoke = np.flatnonzero(panel.spoke[:, m])
-    for part in chunks(len(spoke), n_classes):
+def truth_ranks(panel: Panel, m: int) -> np.ndarray | None:
+    """Count the classes that agent m puts before the truth: ndarray of shape (n,), int32, -1 where it has no scores.
+
+    Of candidate lists a truth that is not listed has all classes before it. None for an agent without scores.
+    """
+    if panel.scores is None or not panel.has_scores[m]:
+        return None
+    top = np.full(panel.n_examples, -1, np.int32)
+    for part in chunks(panel.n_examples, panel.n_classes):
+        scores, truth = panel.scores[part, m], panel.truth[part]
+        known = ~np.isnan(scores)
+        rank = rank_of(truth, np.where(known, scores, -np.inf))
+        rank[~known[np.arange(len(truth)), truth]] = panel.n_classes
+        top[part] = np.where(known.any(axis=1) & panel.spoke[part, m], rank, -1)
+    return top
+
+
+def _from_scores(panel: Panel, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each example adds to Brier score and log loss of agent m, NaN where it has no scores: both (n,)."""
+    assert panel.scores is not None  # a Brier score takes some
+    brier, loss = np.full(panel.n_examples, np.nan), np.full(panel.n_examples, np.nan)
+    spoke = np.flatnonzero(panel.spoke[:, m] & ~np.isnan(panel.scores[:, m, 0]))
+    for part in chunks(len(spoke), panel.n_classes):
         rows = spoke[part]
         scores = panel.scores[rows, m]
-        known = ~np.isnan(scores)
-        some = known.any(axis=1)
-        rows, scores, known = rows[some], scores[some], known[some]
-        truth, each = panel.truth[rows], np.arange(len(rows))
-        rank = rank_of(truth, np.where(known, scores, -np.inf))
-        rank[~known[each, truth]] = n_classes  # only listed classes count
-        top[rows] = rank
-        if brier is not None and loss is not None and len(rows):
-            probability = scores / scores.sum(axis=1)[:, None]
-            of_truth = probability[each, truth]
-            brier[rows] = np.square(probability).sum(axis=1) - 2 * of_truth + 1
-            loss[rows] = -np.log(np.clip(of_truth, LOG_CLIP, 1.0))
-    return top, brier, loss
+        probability = scores / scores.sum(axis=1)[:, None]
+        of_truth = probability[np.arange(len(rows)), panel.truth[rows]]
+        brier[rows] = np.square(probability).sum(axis=1) - 2 * of_truth + 1
+        loss[rows] = -np.log(np.clip(of_truth, LOG_CLIP, 1.0))
+    return brier, loss

@@ -3,31 +3,27 @@
 import numpy as np
 
 from sabotage.breakdowns import AgentSweep, Sweep
-from sabotage.fusion import Decision, Replay
-from sabotage.panel import Panel
 from sabotage.partition import Partition
 from sabotage.resampled_shares import Draws, resampled_spans
-from sabotage.roles import NULL, SABOTEUR, assign_roles
+from sabotage.roles import NULL, SABOTEUR, Roles
 from sabotage.spans import plain, wilson
 
 THRESHOLDS = tuple(step / 20 for step in range(21))
 
 
-def sweep_thresholds(panel: Panel, decision: Decision, ready: Replay, everything: Partition) -> Sweep:
+def sweep_thresholds(roles: Roles, everything: Partition) -> Sweep:
     """Count saboteurs for thresholds 0, .05, ... 1.
 
     Parameters
     ----------
-    panel : Panel
-    decision : Decision
-    ready : Replay
-        The rule that is fused anew without each agent, for pivotal saboteurs.
+    roles : Roles
+        At any threshold.
     everything : Partition
         All examples in one part, with their clusters.
     """
     # At 0 whoever misleads with a confidence is a saboteur; at any other threshold those of them whose is as high.
-    roles = assign_roles(panel, decision, ready, 0.0)
-    wrong = decision.labels != panel.truth
+    panel, roles = roles.panel, roles.at(0.0)
+    wrong = roles.decision.labels != panel.truth
     saboteur = roles.role == SABOTEUR
     passed = np.searchsorted(THRESHOLDS, panel.confidence, side="right")  # thresholds that the confidence reaches
     passed[np.isnan(panel.confidence)] = 0

@@ -1,6 +1,7 @@
 """The audit as a whole: its JSON contract, its repeatability, and what must not change it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -204,3 +205,13 @@ def test_public_names_exist():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sabotage.nothing  # noqa: B018
     assert "read_panel" in dir(sabotage)
+
+
+def test_lists_of_numbers_are_one_line_of_the_file():
+    panel = replace(make_panel(40), classes=("a\nb", "[\n1,\n2]", '["x"', "]"))
+    audit = analyze(panel, n_permutations=0)
+    text = audit.to_json()
+    assert json.loads(text) == json.loads(json.dumps(audit.content))
+    low, high = audit.decision.intervals["accuracy"]
+    assert f'      "accuracy": [{low!r}, {high!r}],\n' in text
+    assert len(text) < 0.85 * len(json.dumps(audit.content, indent=2))

@@ -5,10 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from statsmodels.stats.proportion import proportion_confint
 
 from sabotage.binning import calibrate, count_steps, step_edges
-from sabotage.intervals import wilson
 from sabotage.scoring import BINS, equal_mass_calibration_error, expected_calibration_error
 
 confidences = st.lists(
@@ -50,13 +48,3 @@ def test_bins_hold_every_example_and_give_both_calibration_errors(examples):
 def test_no_confidence_makes_no_bins():
     found = calibrate(np.zeros(0, bool), np.zeros(0))
     assert found.equal_width == found.equal_mass == ()
-
-
-@given(st.lists(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1))
-def test_wilson_is_that_of_statsmodels(shares):
-    hits, n = (np.array(column) for column in zip(*shares, strict=True))
-    low, high = wilson(hits, n)
-    below, above = proportion_confint(hits, n, method="wilson")
-    np.testing.assert_allclose(low, below, atol=1e-12)
-    np.testing.assert_allclose(high, above, atol=1e-12)
-    assert all(lo <= k / m <= hi for lo, hi, k, m in zip(low, high, hits, n, strict=True))

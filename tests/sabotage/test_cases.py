@@ -111,6 +111,18 @@ def test_groups_have_cells_of_their_own():
     assert {example["group"] for example in cases.examples} <= {"s0", "s1", "s2", "no who"}
 
 
+def test_a_group_that_is_called_as_none_is_has_cells_of_its_own():
+    import pyarrow as pa
+
+    names = [("no who", None, "b")[i % 3] for i in range(90)]
+    audit, cases = cases_of(replace(make_panel(90, 2, 3), columns={"who": pa.array(names)}, group="who"))
+    parts = audit.content["profiles"]["by_group"]["parts"]
+    assert set(parts) == {"no who", "(no who)", "b"}
+    for name, part in parts.items():
+        assert cases.cells.get(f"*:wrong:group:{name}", (0, ()))[0] == part["n_wrong"]
+    assert {example["group"] for example in cases.examples} == set(parts)
+
+
 @pytest.mark.parametrize("recorded", [False, True])
 def test_cases_are_json_and_know_their_audit(recorded):
     audit, cases = cases_of(make_panel(60, 2, 3, recorded=recorded))

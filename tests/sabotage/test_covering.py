@@ -51,16 +51,23 @@ def test_intervals_are_over_clusters_where_there_are_groups():
     group = pa.array(np.arange(200) // 5)
     panel = replace(make_panel(200, 2, 5, columns={"film": group}), group="film")
     decided = replay(panel).decision
-    found = measure_top_k(panel, decided).decision
-    hit = (decided.truth_rank < 2).astype(float)
-    fit = OLS(hit, np.ones(200)).fit(
-        cov_type="cluster", cov_kwds={"groups": np.arange(200) // 5, "use_correction": False}, use_t=True
+    own = measure_top_k(panel, decided).decision
+    fit = OLS(decided.truth_rank < 2, np.ones(200)).fit(
+        cov_type="cluster", cov_kwds={"groups": np.arange(200) // 5}, use_t=True
     )
-    # Ours has G / (G - 1) and no correction for the number of columns, and t of G - 1.
-    reach = (fit.conf_int()[0, 1] - fit.params[0]) * (40 / 39) ** 0.5
-    assert found.intervals[1] == pytest.approx((fit.params[0] - reach, fit.params[0] + reach), rel=1e-6)
+    assert np.diff(own.intervals[1])[0] == pytest.approx(np.diff(fit.conf_int()[0])[0], rel=0.1)
     few = replace(make_panel(40, 2, 5, columns={"film": pa.array(np.arange(40) // 5)}), group="film")
     assert set(measure_top_k(few, replay(few).decision).decision.intervals) == {None}
+
+
+@pytest.mark.parametrize("group", ["film", None])
+def test_intervals_are_those_of_the_profiles(group):
+    films = pa.array(np.random.default_rng(5).integers(0, 25, 300))
+    audit = analyze(replace(make_panel(300, 2, 5, missing=0.3, columns={"film": films}), group=group), n_permutations=0)
+    top = audit.curves.top_k
+    for found, curve in [(audit.decision, top.decision), *((own, top.agents[own.agent]) for own in audit.agents)]:
+        for k in (1, 2, 3):
+            assert curve.intervals[k - 1] == found.intervals[f"top_{k}"]
 
 
 def test_at_most_ten_candidates_are_looked_at_and_no_scores_are_no_curve():

@@ -28,7 +28,7 @@ def test_a_profile_is_over_the_examples_on_which_the_agent_spoke():
     assert profile.coverage == spoke.mean()
     assert profile.accuracy == metrics.accuracy_score(truth, labels)
     assert profile.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(truth, labels), abs=1e-12)
-    assert profile.auroc_confidence == metrics.roc_auc_score(right, confidence)
+    assert profile.auroc_confidence == pytest.approx(metrics.roc_auc_score(right, confidence), rel=1e-14)
     assert profile.log_loss == pytest.approx(metrics.log_loss(truth, scores, labels=range(5)), rel=1e-9)
     assert profile.brier == pytest.approx(naive_measures.brier(truth.tolist(), scores.tolist()), rel=1e-12)
     assert profile.ece == pytest.approx(naive_measures.ece(right.tolist(), confidence.tolist(), 15), abs=1e-12)
@@ -66,7 +66,7 @@ def test_every_null_has_its_reason():
     assert (first.mean_confidence, first.ece, first.aurc, first.auroc_confidence) == (None,) * 4
     assert first.auroc_reliability is None
     assert second.auroc_confidence is None
-    assert "agent0: no confidence, so mean_confidence, ece, auroc_confidence and aurc are null" in notes
+    assert "agent0: no confidence, so mean_confidence, ece, ece_equal_mass, auroc_confidence and aurc are null" in notes
     assert "agent0: no reliability, so auroc_reliability is null" in notes
     assert "agent1 is always right or always wrong: auroc_confidence is null" in notes
 

@@ -149,6 +149,11 @@ def test_fewer_than_ten_clusters_have_no_interval_and_say_so_once():
     assert groups["accuracy_low"].notna().all()
 
 
+def test_intervals_over_few_clusters_are_called_rough():
+    said = [sum("clusters are rough" in note for note in audit_of(grouped(400, n)).notes) for n in (8, 20, 40)]
+    assert said == [0, 1, 0]
+
+
 def test_notes_do_not_grow_with_agents_and_classes():
     few, many = (audit_of(make_panel(400, m, c)) for m, c in ((2, 3), (12, 40)))
     own = [[note for note in audit.notes if "interval" in note and "gain" not in note] for audit in (few, many)]
@@ -193,7 +198,7 @@ def test_what_is_not_known_to_be_pivotal_has_no_interval():
     notes = Notes()
     profiles = profile_agents(panel, roles, (1,), notes)
     audit = audit_of(panel)
-    full, _, _ = profile_in_full(panel, roles, ready, profiles, audit.decision, notes)
+    full, _, _ = profile_in_full(panel, roles, profiles, audit.decision, notes)
     assert full[0].intervals["pivotal_saboteur_per_example"] is None
     assert full[0].intervals["saboteur_per_example"] is not None
 

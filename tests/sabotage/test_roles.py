@@ -23,6 +23,9 @@ def test_roles_and_flags_are_the_oracles(rule, panel, is_recorded, tau):
     found = assign_roles(panel, decision, ready, tau)
     tiny, decided = to_naive(panel), decisions(decision.labels)
     assert [[ROLES[role] for role in row] for row in found.role] == naive.roles(tiny, decided, tau)
+    again = assign_roles(panel, decision, ready, 0.3).at(tau)
+    for name in ("role", "potential", "recoverable", "shared", "pivotal", "thresholds"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
     flags = naive.flags(tiny, rule, decided, tau)
     for i, row in enumerate(flags):
         for m, expected in enumerate(row):

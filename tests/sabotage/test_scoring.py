@@ -57,9 +57,24 @@ def test_log_loss_clips_and_needs_probabilities():
 def test_auroc():
     random = np.random.default_rng(3)
     positive, value = random.random(200) < 0.4, np.round(random.random(200), 1)
-    assert scoring.auroc(positive, value) == metrics.roc_auc_score(positive, value)
+    assert scoring.auroc(positive, value) == pytest.approx(metrics.roc_auc_score(positive, value), rel=1e-14)
     assert scoring.auroc(np.ones(4, bool), value[:4]) is None
     assert scoring.auroc(np.empty(0, bool), np.empty(0)) is None
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1e300) | st.sampled_from([0.0, -0.0, 0.5])), min_size=1))
+def test_auroc_counts_pairs(examples):
+    with_it = [value for positive, value in examples if positive]
+    without = [value for positive, value in examples if not positive]
+    pairs = [(high > low) + 0.5 * (high == low) for high in with_it for low in without]
+    found = scoring.auroc(*(np.array(column) for column in zip(*examples, strict=True)))
+    assert found == (sum(pairs) / len(pairs) if pairs else None)
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=60), st.integers(1, 15))
+def test_bins_of_equal_mass_count_what_lies_below(values, bins):
+    expected = [min(bins - 1, bins * sum(other < value for other in values) // len(values)) for value in values]
+    assert scoring.mass_bins(np.array(values) / 12, bins).tolist() == expected
 
 
 def test_calibration_errors_by_hand():
