@@ -38,7 +38,8 @@ def test_a_profile_is_over_the_examples_on_which_the_agent_spoke():
         assert profile.top_k[str(k)] == pytest.approx(expected)
     known = ~np.isnan(panel.reliability[spoke, 0])
     assert profile.n_reliability == known.sum()
-    assert profile.auroc_reliability == metrics.roc_auc_score(right[known], panel.reliability[spoke, 0][known])
+    expected = metrics.roc_auc_score(right[known], panel.reliability[spoke, 0][known])
+    assert profile.auroc_reliability == pytest.approx(expected, rel=1e-14)
 
 
 def test_rates_and_lift():
