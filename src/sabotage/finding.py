@@ -7,9 +7,10 @@ from sabotage.errors import count_of
 from sabotage.panel import Panel
 from sabotage.profiles import Bounds, Profile
 from sabotage.results import Permutation
-from sabotage.saying import percent, points, series, what_was_found
+from sabotage.saying import percent, percents, points, series, what_was_found
 
 NAMED = 4  # agents that are named one by one
+PER_WRONG = "saboteur_per_wrong_decision"
 
 
 def find(
@@ -57,7 +58,8 @@ def _sabotage(panel: Panel, profiles: Sequence[Profile], totals: SabotageTotals)
             if others
             else ""
         )
-        parts.append(f"{profile.agent} {verb}{count:,} {of}({percent(count / totals.n_wrong)}{known})")
+        share = percent(count / totals.n_wrong) + percents(profile.intervals.get(PER_WRONG))
+        parts.append(f"{profile.agent} {verb}{count:,} {of}({share}{known})")
     rest = saboteurs[NAMED:]
     if rest:
         parts.append(f"{len(rest)} more, {sum(p.roles['saboteur'] for p in rest):,} together")
@@ -81,11 +83,21 @@ def _standing(panel: Panel, rule: str, decision: DecisionScores, bounds: Bounds)
         against = f"as many as its best agent, {best}"
     else:
         side = "more than" if difference > 0 else "fewer than"
-        against = f"{points(difference)} {side} its best agent, {best} ({percent(bounds.best_agent_accuracy)})"
+        lead = points(difference) + _reach(bounds, difference < 0)
+        against = f"{lead} {side} its best agent, {best} ({percent(bounds.best_agent_accuracy)})"
     if bounds.best_agent_n < panel.n_examples and panel.n_agents > 1:
         against += f" on the {bounds.best_agent_n:,} where {best} speaks ({percent(bounds.decision_accuracy_there)})"
+    right = percent(decision.accuracy) + percents(decision.intervals.get("accuracy"))
     return (
-        f"{subject} is right on {percent(decision.accuracy)} of {count_of(panel.n_examples, 'example')}, {against};"
-        " some agent is"
-        f" right on {percent(bounds.oracle_accuracy)}, which is as far as choosing among them could go."
+        f"{subject} is right on {right} of {count_of(panel.n_examples, 'example')}, {against}; some agent is right on"
+        f" {percent(bounds.oracle_accuracy)}, which is as far as choosing among them could go."
     )
+
+
+def _reach(bounds: Bounds, is_behind: bool) -> str:
+    """Return the interval of the lead over the best agent, or of the lag behind it."""
+    if bounds.lead.interval is None:
+        return ""
+    low, high = bounds.lead.interval
+    low, high = (-high, -low) if is_behind else (low, high)
+    return f" [{100 * low:+.1f}, {100 * high:+.1f}]"

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sabotage import scoring
+from sabotage.areas import subset
 from sabotage.fusion import Decision, rank_of
+from sabotage.intervals import Estimate, clusters, estimate
 from sabotage.notes import Notes
 from sabotage.panel import Panel, chunks
 from sabotage.roles import CONTRIBUTOR, NULL, ROLES, SABOTEUR, Roles
@@ -71,14 +73,15 @@ class Bounds:
     """What single agents and an all-knowing chooser among them reach.
 
     `best_agent` has the highest accuracy where it spoke, on `best_agent_n` examples, on which the decision has
-    `decision_accuracy_there`. The oracle is right where some speaking agent is; `_if_independent` is what it would be
-    if agents erred independently within each class.
+    `decision_accuracy_there`; `lead` is the paired difference of the two. The oracle is right where some speaking agent
+    is; `_if_independent` is what it would be if agents erred independently within each class.
     """
 
     best_agent: str
     best_agent_accuracy: float
     best_agent_n: int
     decision_accuracy_there: float
+    lead: Estimate
     oracle_accuracy: float
     oracle_balanced_accuracy: float
     oracle_accuracy_if_independent: float
@@ -102,12 +105,15 @@ def measure_bounds(panel: Panel, decision: Decision) -> Bounds:
     hits = np.bincount(truth[oracle], minlength=panel.n_classes)
     missed = missed_if_independent(panel, truth)
     by_class = np.bincount(truth, weights=1 - missed, minlength=panel.n_classes)
-    there = spoke[:, best]
+    there = np.flatnonzero(spoke[:, best])
+    ahead = (decision.labels == truth)[there].astype(float) - right[there, best]
+    lead = estimate(ahead.mean(), (ahead - ahead.mean()) / len(there), subset(clusters(panel), there))
     return Bounds(
         panel.agents[best],
         float(accuracy[best]),
-        int(there.sum()),
+        len(there),
         float((decision.labels == truth)[there].mean()),
+        lead,
         float(oracle.mean()),
         scoring.balanced(hits, n_true),
         float(by_class.sum() / panel.n_examples),

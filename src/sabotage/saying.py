@@ -14,6 +14,13 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def percents(interval: tuple[float, float] | None, digits: int = 1) -> str:
+    """Write an interval of a share in per cent, to stand behind it: " [34.3, 38.1]"; nothing where there is none."""
+    if interval is None:
+        return ""
+    return f" [{100 * interval[0]:.{digits}f}, {100 * interval[1]:.{digits}f}]"
+
+
 def points(difference: float, digits: int = 1) -> str:
     """Write a difference of shares in percentage points, without its sign; one that rounds to 0 gets more digits."""
     text = f"{100 * abs(difference):.{digits}f}"

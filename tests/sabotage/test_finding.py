@@ -16,9 +16,13 @@ from sabotage.saying import p_text, points, series, what_was_found, what_was_not
 VOICE_FACE = ("voice", "face")
 
 
-def agent(name, saboteur, recoverable, threshold=0.7):
+def agent(name, saboteur, recoverable, threshold=0.7, interval=None):
     return SimpleNamespace(
-        agent=name, roles={"saboteur": saboteur}, recoverable_saboteur=recoverable, threshold=threshold
+        agent=name,
+        roles={"saboteur": saboteur},
+        recoverable_saboteur=recoverable,
+        threshold=threshold,
+        intervals={"saboteur_per_wrong_decision": interval},
     )
 
 
@@ -57,6 +61,8 @@ def sentences(
     oracle=0.7660575114216609,
     names=VOICE_FACE,
     kinds=(),
+    span=None,
+    lead=None,
 ):
     panel = SimpleNamespace(n_examples=7442, n_agents=len(names), agents=names, weights=weights, kinds=dict(kinds))
     bounds = SimpleNamespace(
@@ -65,8 +71,9 @@ def sentences(
         best_agent_n=n_there,
         decision_accuracy_there=accuracy if there is None else there,
         oracle_accuracy=oracle,
+        lead=Estimate(0.0, None, lead, 91),
     )
-    decision = SimpleNamespace(source=source, accuracy=accuracy)
+    decision = SimpleNamespace(source=source, accuracy=accuracy, intervals={"accuracy": span})
     return find(panel, rule, decision, bounds, agents, SimpleNamespace(n_wrong=n_wrong), permutation)
 
 
@@ -86,6 +93,27 @@ def test_learned_reliability():
         " by 2.93 points (95 % interval of the loss +2.41 to +3.44 points, 70.20 % as observed, two-sided p = 0.0002,"
         " 10,000 shuffles): the scores are helpful.",
     )
+
+
+def test_shares_and_the_lead_have_their_intervals():
+    found = sentences(
+        [agent("voice", 932, 374, interval=(0.3433, 0.3804)), agent("face", 638, 103, interval=(0.2313, 0.2646))],
+        2577,
+        0.653722117710293,
+        None,
+        span=(0.6428, 0.6645),
+        lead=(-0.0436, -0.0292),
+    )
+    assert found[0] == (
+        "voice sabotages 932 of 2,577 wrong decisions (36.2 % [34.3, 38.0]; in 374 of them another agent had the right"
+        " label) and face 638 (24.8 % [23.1, 26.5]; 103)."
+    )
+    assert found[1].startswith(
+        "The replayed weighted_mean of voice and face is right on 65.4 % [64.3, 66.5] of 7,442 examples, 3.6 points"
+        " [+2.9, +4.4] fewer than its best agent, face (69.0 %);"
+    )
+    ahead = sentences([agent("voice", 1, 1)], 5, 0.6951, None, lead=(-0.004, 0.0139))
+    assert "0.5 points [-0.4, +1.4] more than its best agent" in ahead[1]
 
 
 def test_confidence_as_the_weight():
