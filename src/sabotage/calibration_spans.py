@@ -66,7 +66,8 @@ def calibration_spans(gap: np.ndarray, covariance: np.ndarray, n_clusters: np.nd
     itself may lie above the interval.
 
     In simulated samples of 60, 300 and 2,000 examples, calibrated or not, such intervals held the calibration error in
-    90 to 98 %, and over 20 clusters with an intraclass correlation of .15 in 83 to 97 %.
+    90 to 98 %, of 15 or 25 examples in 98 to 100 %, and over 20 clusters with an intraclass correlation of .15 in 83 to
+    97 %.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sabotage.measuring import Measured, measure_classes, measure_lift
+from sabotage.measuring import Measured, measure_classes, measure_lift, measure_ranks
 from sabotage.partition import Partition
 from sabotage.speaking import Speaking
 
@@ -58,3 +58,15 @@ def test_all_right_is_not_certain():
     low, high = out.spans["balanced_accuracy"][0]
     assert 0.8 < low < 1
     assert high == 1
+
+
+@pytest.mark.parametrize(("n_right", "there"), [(9, False), (10, True), (20, True), (21, False)])
+def test_areas_take_ten_examples_of_either_kind(n_right, there):
+    right = np.random.default_rng(0).permutation(30) < n_right
+    confidence = np.random.default_rng(1).random(30)
+    own = Speaking(right, right, np.ones(30, bool), confidence, confidence, flags={"saboteur": ~right})
+    out = Measured()
+    measure_ranks(own, everything(30), out)
+    for name in ("aurc", "auroc_confidence", "auroc_reliability", "auroc_reliability_saboteur"):
+        assert not np.isnan(out.values[name][0])
+        assert np.isnan(out.spans[name][0]).any() != there
