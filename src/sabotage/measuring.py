@@ -106,8 +106,8 @@ def measure_ranks(speaking: Speaking, partition: Partition, out: Measured) -> No
 
     Intervals of areas are None where fewer than ten clusters are of either kind, those of the areas under ROC curves
     also where both kinds are parted without exception. That of the area under the risk-coverage curve held it in 90 to
-    97 % of simulated samples of 60 to 2,000 examples, 5 to 30 % of them wrong, each on its own or in 20 to 100 clusters;
-    over 12 clusters that are unlike, in 86 to 92 %, and that of an AUROC in 87 to 92 %.
+    97 % of simulated samples of 60 to 2,000 examples, 5 to 30 % of them wrong, each on its own or in 20 to 100
+    clusters; over 12 clusters that are unlike, in 86 to 92 %, and that of an AUROC in 87 to 92 %.
     """
     assert speaking.confidence is not None  # the decision, which has none, is not measured so
     assert speaking.reliability is not None
