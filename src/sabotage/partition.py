@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 
-from sabotage.intervals import clusters
 from sabotage.panel import Panel
 
 MOST_PARTS = 200
@@ -106,7 +105,7 @@ class Partition:
 
 def whole(panel: Panel) -> Partition:
     """Return all examples as one part."""
-    return Partition(None, ("all",), np.zeros(panel.n_examples, np.int64), 0, clusters(panel))
+    return Partition(None, ("all",), np.zeros(panel.n_examples, np.int64), 0, _clusters(panel))
 
 
 def by_class(panel: Panel) -> Partition:
@@ -115,7 +114,7 @@ def by_class(panel: Panel) -> Partition:
     kept = np.arange(panel.n_classes) if panel.n_classes <= MOST_PARTS else np.sort(_largest(counts))
     labels = tuple(str(panel.classes[c]) for c in kept)
     column = panel.origin.truth_column
-    return _parts(column, labels, kept, counts, panel.truth, clusters(panel), has_classes=False)
+    return _parts(column, labels, kept, counts, panel.truth, _clusters(panel), has_classes=False)
 
 
 def by_group(panel: Panel) -> Partition | None:
@@ -128,7 +127,7 @@ def by_group(panel: Panel) -> Partition | None:
     codes, values = panel.codes(panel.group), group_names(panel, panel.group)
     counts = np.bincount(codes, minlength=len(values))
     kept = _largest(counts)
-    cluster = panel.units if panel.runs.any() else None
+    cluster = _units(panel) if panel.runs.any() else None
     return _parts(panel.group, tuple(values[code] for code in kept), kept, counts, codes, cluster)
 
 
@@ -139,6 +138,24 @@ def group_names(panel: Panel, column: str) -> list[str]:
     while none in values:
         none = f"({none})"
     return [none, *values]
+
+
+def _clusters(panel: Panel) -> np.ndarray | None:
+    """Return the clusters of `sabotage.intervals.clusters`, numbered so that what is drawn is not by order of rows."""
+    if panel.group is not None:
+        return _by_name(group_names(panel, panel.group), panel.codes(panel.group))
+    return _units(panel) if panel.runs.any() else None
+
+
+def _units(panel: Panel) -> np.ndarray:
+    return _by_name([str(name) for name in panel.ids.dictionary_encode().dictionary.to_pylist()], panel.units)
+
+
+def _by_name(names: list[str], codes: np.ndarray) -> np.ndarray:
+    """Number codes (n,) anew from 0, in the order of their names and without gaps."""
+    place = np.empty(len(names), np.int64)
+    place[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return np.unique(place[codes], return_inverse=True)[1]
 
 
 def _largest(counts: np.ndarray) -> np.ndarray:

@@ -224,6 +224,24 @@ def test_the_leader_is_ahead_of_every_other():
     assert find_leader(make_panel(400, 1)) is None
 
 
+@pytest.mark.parametrize("panel", [grouped(200, 15, missing=0.1), seeded(40, 3)])
+def test_the_order_of_rows_changes_nothing(panel):
+    turned = panel.take(np.random.default_rng(1).permutation(panel.n_examples))
+    first, second = (audit_of(own).content for own in (panel, turned))
+    parts = "by_class" if panel.group is None else "by_group"
+    for agent in panel.agents:
+        for own, other in (
+            (first["agents"][agent], second["agents"][agent]),
+            *(
+                (part["agents"][agent], second["profiles"][parts]["parts"][name]["agents"][agent])
+                for name, part in first["profiles"][parts]["parts"].items()
+            ),
+        ):
+            assert own["roles"] == other["roles"]
+            for field, span in own["intervals"].items():
+                assert other["intervals"][field] == (None if span is None else pytest.approx(span, abs=1e-9)), field
+
+
 def test_it_is_the_same_to_the_last_bit():
     panel = grouped(300, missing=0.1)
     assert audit_of(panel).to_json() == audit_of(panel).to_json()
