@@ -302,9 +302,9 @@ def compare(clean: float, broken: np.ndarray) -> tuple[float, float, float]:
 
 
 def _normal_tail(z: float) -> float:
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
-    return float(norm.sf(z))
+    return float(ndtr(-z))
 
 
 def _against_weightless(ready: Replay, measure: Measure) -> Estimate | None:

@@ -221,9 +221,9 @@ def tail(n_clusters: int) -> float:
 
     A resample of G spreads by sqrt((G - 1) / G) too little, and a normal tail for Student's leaves out too much.
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
-    return float(norm.cdf((n_clusters / (n_clusters - 1)) ** 0.5 * t.ppf((1 - LEVEL) / 2, n_clusters - 1)))
+    return float(ndtr((n_clusters / (n_clusters - 1)) ** 0.5 * stdtrit(n_clusters - 1, (1 - LEVEL) / 2)))
 
 
 def _spans(values: np.ndarray, n_clusters: int) -> list[tuple[float, float]]:
