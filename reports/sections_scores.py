@@ -56,7 +56,7 @@ def profiles(source: Source) -> Section:
         )
         lift = measured(own["saboteur_lift"], spans.get("saboteur_lift"), why=source.why("saboteur_lift", name))
         rows.append((named(name), part_of(own["n"], n, "examples"), *cells, per_wrong, potential, pivotal, lift))
-    brackets = Text("Square brackets hold intervals.", "soft", ("interval", "best_agent"))
+    brackets = Text("Square brackets hold 95 % intervals.", "soft", ("interval", "best_agent"))
     grid = Grid("profiles", "Agents, over the n examples on which each spoke.", tuple(columns), tuple(rows))
     return Section("profiles", "Reliability profiles", "Profiles", (grid, _decision(source), brackets))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sabotage.contents import content_of, flat, interval_of
+from sabotage.contents import content_of, flat, interval_of, taken_apart
 from sabotage.saying import series
 
 INPUT = ("sha256", "n_examples", "n_rows", "n_dropped", "n_filtered", "n_other_split", "n_files", "format")
@@ -175,6 +175,11 @@ def diff(first: Any, second: Any) -> Difference:
         If one of them is no audit.
     """
     a, b = content_of(first), content_of(second)
+    with taken_apart("one of the audits"):
+        return _diff(a, b)
+
+
+def _diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
     missing: list[tuple[str, str]] = []
     changes = list(_verdict(a, b))
     for group, key in PARTS.items():

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sabotage.bibliography import SOURCES, Source
-from sabotage.contents import content_of
-from sabotage.errors import SabotageError, count_of
+from sabotage.contents import content_of, taken_apart
+from sabotage.errors import count_of
 from sabotage.measures import in_words
 from sabotage.permutation_words import describe_test
 from sabotage.rule_words import rule_in_words
@@ -59,10 +59,8 @@ def describe_methods(audit: Any) -> Methods:
     """
     content = content_of(audit)
     parts = (_panel, _rule, _roles, _measures, _intervals, _profiles, _test, _beside_test, _comparison, _attribution)
-    try:
+    with taken_apart("the audit"):
         sentences = [sentence for part in parts for sentence in part(content)]
-    except KeyError as error:
-        raise SabotageError(f"the audit lacks {error}, as of another version may: analyze the table again") from None
     version = content.get("sabotage")
     sentences.append(Sentence(f"All figures were computed with sabotage{'' if version is None else f' {version}'}"))
     return Methods(tuple(sentences))
