@@ -254,9 +254,9 @@ def _comparison(content: Mapping[str, Any]) -> Iterator[Sentence]:
         return
     settings = found.get("settings") or {}
     statistic = in_words(found["statistic"])
-    rules = count_of(len(found["rules"]), "fusion rule")
+    others = [entry for entry in found["rules"] if entry["name"] != found["reference"]]
     yield Sentence(
-        f"{rules} were compared with {found['reference']} by {statistic}, with intervals of a paired bootstrap over"
+        f"{count_of(len(others), 'rule')} {'was' if len(others) == 1 else 'were'} compared with {found['reference']} by {statistic}, with intervals of a paired bootstrap over"
         f" {found['n_clusters']:,} clusters ({settings.get('n_resamples', 0):,} resamples)",
         ("efron1993",),
     )

@@ -129,7 +129,7 @@ def test_a_comparison_is_described_as_it_was_made():
         "comparison": json.loads(json.dumps(comparison.to_dict()))
     }
     text = describe_methods(content).text
-    assert "3 fusion rules were compared with best_agent" in text
+    assert "2 rules were compared with best_agent" in text
     assert "50 resamples" in text
     assert "McNemar" in text
 
