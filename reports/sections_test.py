@@ -21,6 +21,7 @@ from sabotage.reports.blocks import (
     shared,
 )
 
+from sabotage.errors import count_of
 from sabotage.measures import in_words
 from sabotage.saying import not_shown, p_text, percent, typeset
 
@@ -176,7 +177,7 @@ def _headroom(source: Source) -> list[Block]:
     text = (
         f"In {in_words(found['statistic'])}, from {found['weightless']:.4f} with equal weights to an oracle's"
         f" {found['oracle']:.4f} ({found['oracle_if_independent']:.4f} if agents erred independently) are"
-        f" {room['value']:.4f}{_interval(room['interval'])}, over {room['n_clusters']:,} clusters."
+        f" {room['value']:.4f}{_interval(room['interval'])}, over {count_of(room['n_clusters'], 'cluster')}."
     )
     if captured:
         span = captured["interval"]

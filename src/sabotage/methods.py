@@ -254,10 +254,11 @@ def _comparison(content: Mapping[str, Any]) -> Iterator[Sentence]:
         return
     settings = found.get("settings") or {}
     statistic = in_words(found["statistic"])
-    others = [entry for entry in found["rules"] if entry["name"] != found["reference"]]
+    n = sum(entry["name"] != found["reference"] for entry in found["rules"])
     yield Sentence(
-        f"{count_of(len(others), 'rule')} {'was' if len(others) == 1 else 'were'} compared with {found['reference']} by {statistic}, with intervals of a paired bootstrap over"
-        f" {found['n_clusters']:,} clusters ({settings.get('n_resamples', 0):,} resamples)",
+        f"{count_of(n, 'rule')} {'was' if n == 1 else 'were'} compared with {found['reference']} by {statistic}, with"
+        f" intervals of a paired bootstrap over {count_of(found['n_clusters'], 'cluster')}"
+        f" ({settings.get('n_resamples', 0):,} resamples)",
         ("efron1993",),
     )
     if any((entry.get("difference") or {}).get("p_adjusted") is not None for entry in found["rules"]):

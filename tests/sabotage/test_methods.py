@@ -39,7 +39,7 @@ def words(panel=PANEL, **options):
         ({"scheme": "independent"}, "each agent's reliability on its own"),
         ({"within": ["site"]}, "of the same availability pattern and site"),
         ({"within_difficulty": 3}, "one of 3 strata of difficulty"),
-        ({"derangement": True}, "no row keeps its own"),
+        ({"derangement": True}, "leave no row in its place"),
         ({"delta": 0.02}, "within +-0.02"),
         ({"n_permutations": 30}, "30 random permutations"),
         ({"n_permutations": 1}, "1 random permutation inside"),
