@@ -1,7 +1,8 @@
 """The content of an audit, whichever way it comes: an audit, one that was read, its plain fields, or audit.json."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ def content_of(audit: Any) -> Mapping[str, Any]:
     if missing:
         raise SabotageError(f"the content of an audit must have the key {missing[0]}: found {len(content)} other keys")
     return content
+
+
+@contextmanager
+def taken_apart(what: str) -> Iterator[None]:
+    """Raise SabotageError where a part of a content is missing, or of another kind than an audit has."""
+    try:
+        yield
+    except SabotageError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise SabotageError(f"{what} is damaged, or of another version ({found}): analyze the table again") from error
 
 
 def is_audit(path: object) -> bool:
