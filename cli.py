@@ -197,7 +197,7 @@ def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool
             audit,
             format,
             lambda found: profiling.print_profiles(found, by, sweep),
-            lambda found, kind: profiling.render(found, kind, by),
+            lambda found, kind: profiling.render(found, kind, by, sweep),
         )
 
 

@@ -9,7 +9,7 @@ from sabotage.reports.tables import Cell, Table, brief, span, to_csv, to_latex, 
 
 from sabotage.audit import Audit
 from sabotage.breakdowns import Breakdown, Part
-from sabotage.errors import SabotageError, printable
+from sabotage.errors import SabotageError, count_of, printable
 from sabotage.leading import find_leader
 from sabotage.profiles import Profile
 from sabotage.saying import percent
@@ -44,7 +44,7 @@ MOST_AGENTS = 5  # side by side
 COLUMNS = ("part", "name", "agent", "quantity", "value", "low", "high")
 
 
-def render(audit: Audit, format: str, by: str | None = None) -> str:
+def render(audit: Audit, format: str, by: str | None = None, sweep: bool = False) -> str:
     """Return profiles as "csv" (all numbers, one a row), "latex" or "markdown" (a table for a paper).
 
     Parameters
@@ -53,6 +53,8 @@ def render(audit: Audit, format: str, by: str | None = None) -> str:
     format : {"csv", "latex", "markdown"}
     by : {"class", "group"}, optional
         What the paper's table has in its rows, in place of the agents; csv has all.
+    sweep : bool
+        A table of thresholds in place of that of the agents, or after that of `by`.
 
     Raises
     ------
@@ -61,7 +63,9 @@ def render(audit: Audit, format: str, by: str | None = None) -> str:
     """
     if format == "csv":
         return to_csv(full_table(audit))
-    return FORMATS[format](paper_table(audit) if by is None else part_table(audit, by))
+    tables = [part_table(audit, by)] if by is not None else []
+    tables += [sweep_table(audit)] if sweep else []
+    return "\n".join(FORMATS[format](table) for table in tables or [paper_table(audit)])
 
 
 def full_table(audit: Audit) -> Table:
@@ -133,6 +137,24 @@ def part_table(audit: Audit, by: str) -> Table:
     notes = (f"95 % intervals; {how}.{inside}{left}",)
     caption = f"{what} by {breakdown.column}, on {audit.panel.n_examples:,} examples."
     return Table((breakdown.column, "n", "decision", *audit.panel.agents), tuple(rows), caption, notes)
+
+
+def sweep_table(audit: Audit) -> Table:
+    """Return one row a threshold: the shares of the wrong decisions with a saboteur, any and each agent."""
+    sweep = audit.breakdowns.sweep
+    columns = [(sweep.with_saboteur, sweep.with_saboteur_interval)]
+    columns += [(own.saboteur, own.interval) for own in sweep.agents.values()]
+    rows = []
+    for place, threshold in enumerate(sweep.thresholds):
+        cells = [_share(counts[place], sweep.n_wrong, ends[place]) for counts, ends in columns]
+        rows.append((Cell(f"{threshold:.2f}", threshold), *cells))
+    caption = f"Saboteurs by threshold, of {count_of(sweep.n_wrong, 'wrong decision')}."
+    notes = (f"95 % intervals; {_how(audit)}. Threshold: the confidence from which misleading is sabotage.",)
+    return Table(("threshold", "any agent", *sweep.agents), tuple(rows), caption, notes)
+
+
+def _share(count: int, n: int, ends: tuple[float, float] | None) -> Cell:
+    return Cell(span(count / n, ends), count / n) if n else Cell(NONE, None)
 
 
 def broken_down(audit: Audit, by: str) -> Breakdown:

@@ -59,11 +59,26 @@ def test_a_paper_has_the_leader_in_bold():
     panel.labels[:, 1] = panel.truth
     latex = profiling.render(analyze(panel, n_permutations=0), "latex")
     assert latex.count(r"\textbf{") == 1
-    assert r"agent1 & 300 & \textbf{1.00" in latex
+    assert r"agent1 & 300 & \textbf{1.0000} &" in latex
     assert "the 95 \\% interval of each difference above 0" in latex
     markdown = profiling.render(audited(), "markdown")
     assert "**" not in markdown
     assert "No agent is more often right than every other" in markdown
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_thresholds_are_rows_of_a_paper(right):
+    panel = make_panel(60, scores=False)
+    panel.labels[:] = panel.truth[:, None] if right else panel.labels
+    audit = analyze(panel, n_permutations=0)
+    table, sweep = profiling.sweep_table(audit), audit.breakdowns.sweep
+    assert table.headings == ("threshold", "any agent", *panel.agents)
+    shares = [None if right else count / sweep.n_wrong for count in sweep.with_saboteur]
+    assert [row[1].value for row in table.rows] == shares
+    assert [row[0].value for row in table.rows] == list(sweep.thresholds)
+    assert profiling.render(audit, "latex", sweep=True).count("wrong decision") == 1
+    both = profiling.render(audit, "markdown", "class", sweep=True)
+    assert both.index("Recall by y") < both.index("| threshold")
 
 
 def test_parts_are_rows():
