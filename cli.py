@@ -232,7 +232,7 @@ def permute(file: Files, power_for: float | None, format: str, as_json: bool, **
     with progress_bar() as progress:
         diagnosis = diagnose(panel, **settings, progress=progress)
     if format == "json":
-        print_json(diagnosis.to_dict(settings["controls"] or settings["dose_response"], power_for))
+        print_json(diagnosis.to_dict(settings["controls"] or bool(settings["dose_response"]), power_for))
     else:
         show(diagnosis, format, lambda found: permuting.print_diagnosis(found, power_for), permuting.render)
 
@@ -369,6 +369,7 @@ def check(file: Files, by_interval: bool, as_json: bool, **options: Any) -> int:
 
     gates = gates_of(options)
     require_gates(gates)  # before anything is computed
+    options["dose_response"] = False
     quick = {} if any(gate.needs_test for gate in gates) else {"n_permutations": 0}
     found = check_audit(audited(file, options, controls=False, **quick), gates, by_interval=by_interval)
     if as_json:
@@ -598,7 +599,13 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
     panel = read(path, (), {})
     terminal.print_panel(panel)
     with progress_bar() as progress:
-        beside: dict[str, Any] = {"compare": None, "attribute": None, "threads": threads, "progress": progress}
+        beside: dict[str, Any] = {
+            "compare": None,
+            "attribute": None,
+            "dose_response": None,
+            "threads": threads,
+            "progress": progress,
+        }
         audit = analyze_panel(panel, n_permutations=permutations, seed=seed, **beside)
     with progress_bar("drawing and writing"):
         drawn = writing.write_audit(audit, output)

@@ -12,7 +12,7 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
-from sabotage.beside import attribute_beside, compare_beside
+from sabotage.beside import attribute_beside, compare_beside, is_dosed
 from sabotage.breakdowns import Breakdowns
 from sabotage.cases import Cases, list_cases
 from sabotage.controls import Controls, DoseResponse
@@ -219,7 +219,7 @@ def analyze(
     seed: int = 0,
     exact: bool | None = None,
     controls: bool = True,
-    dose_response: bool = False,
+    dose_response: bool | None = False,
     compare: bool | None = False,
     attribute: bool | None = False,
     strict: bool = False,
@@ -245,7 +245,7 @@ def analyze(
 engine, progress
         Of the permutation test, see `sabotage.permute`; 0 permutations leave it out. Scheme "single" makes a test for
         each agent, not one for the panel: `sabotage.permute_each`.
-    controls, dose_response : bool
+    controls, dose_response : bool; the latter also None: where that is quick
         Whether to run the test with the best reliability there could be and with none, and with more and more of the
         best; see `sabotage.run_controls` and `sabotage.measure_dose_response`.
     compare, attribute : bool or None
@@ -311,6 +311,7 @@ engine, progress
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
     permutation, beside = None, Context(None, None, None)
+    with_doses = is_dosed(ready, dose_response, notes)
     if n_permutations and ready.overflow is None:
         (permutation,), beside = examine(
             ready,
@@ -318,7 +319,7 @@ engine, progress
             exact=exact,
             headroom=True,
             controls=controls,
-            dose_response=dose_response,
+            dose_response=with_doses,
             progress=progress,
             delta=delta,
             statistic=statistic,
@@ -336,8 +337,6 @@ engine, progress
         notes.add(f"permutation, controls and headroom are null: {ready.overflow or '0 permutations were asked for'}")
     if not controls:
         notes.add("controls is null: they were not asked for")
-    if not dose_response:
-        notes.add("dose_response is null: it was not asked for")
     self_checks = check_sabotage(roles, notes)
     announce("comparing rules")
     comparison = compare_beside(
@@ -365,7 +364,7 @@ engine, progress
         "seed": index(seed),
         "exact": exact,
         "controls": controls,
-        "dose_response": dose_response,
+        "dose_response": with_doses,
         "compare": comparison is not None,
         "attribute": attribution is not None,
         "strict": strict,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sabotage.comparison import Comparison
 
 MOST_CELLS = 5_000_000  # examples x agents x classes of a quick comparison: some ten seconds
+MOST_DOSED = 5_000  # examples of a quick dose-response, which takes some 200 tests
 MOST_SUBSETS = 50_000_000  # examples x subsets of agents of a quick attribution
 
 Found = TypeVar("Found")
@@ -91,6 +92,12 @@ def attribute_beside(
     if not _is_wanted(wanted, is_quick, "attribution", "attribute", notes):
         return None
     return _had("attribution", lambda: attribute(ready, by_group=False, seed=seed, threads=threads), notes)
+
+
+def is_dosed(ready: Replay, wanted: bool | None, notes: Notes) -> bool:
+    """Return whether to measure the dose-response: `wanted`, or where that is quick; the reason why not is a note."""
+    is_quick = ready.panel.n_examples <= MOST_DOSED and not ready.is_slow
+    return _is_wanted(wanted, is_quick, "dose_response", "dose-response", notes)
 
 
 def _is_wanted(wanted: bool | None, is_quick: bool, what: str, option: str, notes: Notes) -> bool:

@@ -205,7 +205,11 @@ test_options = stacked(
     ),
     click.option("--threads", type=int, help="The CPUs that this process may use, by default."),
     click.option("--engine", type=click.Choice(["core", "numba"]), help="Who runs the replicates: the same results."),
-    click.option("--dose-response", is_flag=True, help="See how much perfect reliability it takes to be noticed."),
+    click.option(
+        "--dose-response/--no-dose-response",
+        default=None,
+        help="See how much perfect reliability it takes to be noticed; by default in analyze, where that is quick.",
+    ),
     click.option("--strict", is_flag=True, help="A sign that the truth went into the scores is an error."),
 )
 beside_options = stacked(
