@@ -187,7 +187,7 @@ def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool
     panel, settings["rule"] = learned(file, panel, settings, table)
     format = one_format(format, as_json)
     with progress_bar("roles and profiles"):
-        audit = analyze_panel(panel, **settings, n_permutations=0)
+        audit = profiling.without_test(analyze_panel(panel, **settings, n_permutations=0))
     if format == "text":
         terminal.print_panel(panel)
     if format == "json":

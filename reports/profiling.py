@@ -1,7 +1,7 @@
 """Profiles for people: tables with intervals on a terminal, all numbers in long form, a table for a paper."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NONE = "-"
 FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
+NO_PART = ("permutation", "controls", "headroom", "dose_response", "comparison", "attribution")  # of a profile
 PANELS = (
     {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro-F1"},
     {
@@ -66,6 +67,11 @@ def render(audit: Audit, format: str, by: str | None = None, sweep: bool = False
     tables = [part_table(audit, by)] if by is not None else []
     tables += [sweep_table(audit)] if sweep else []
     return "\n".join(FORMATS[format](table) for table in tables or [paper_table(audit)])
+
+
+def without_test(audit: Audit) -> Audit:
+    """Leave out the notes about what stands in no profile."""
+    return replace(audit, notes=tuple(note for note in audit.notes if not note.startswith(NO_PART)))
 
 
 def full_table(audit: Audit) -> Table:

@@ -93,7 +93,8 @@ def _beside(audit: Audit) -> list[str]:
         share = "" if captured is None else f", {percent(captured.value)} captured"
         parts.append(f"headroom {headroom.headroom.value:+.3f}{share}")
     if doses is not None:
-        parts.append(f"dose first seen: {'never' if doses.first_seen is None else f'{doses.first_seen:.1f}'}")
+        first = "never seen" if doses.first_seen is None else f"first seen at {percent(doses.first_seen, 0)}"
+        parts.append(f"dose-response {first} of perfect reliability")
     return parts
 
 

@@ -81,6 +81,15 @@ def test_thresholds_are_rows_of_a_paper(right):
     assert both.index("Recall by y") < both.index("| threshold")
 
 
+def test_notes_are_of_profiles_alone():
+    audit = analyze(make_panel(60), n_permutations=0)
+    shown = profiling.without_test(audit).notes
+    assert shown
+    assert {note.partition(" ")[0] for note in set(audit.notes) - set(shown)} == {
+        "permutation,", "dose_response", "comparison", "attribution",
+    }  # fmt: skip
+
+
 def test_parts_are_rows():
     audit = audited()
     text = profiling.render(audit, "markdown", "group")
