@@ -178,7 +178,7 @@ def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool
     sabotage profile preds.parquet --by class --format latex
     sabotage profile preds.parquet --sweep
     """
-    from sabotage.reports import profiling, terminal
+    from sabotage.reports import profile_tables, profiling, terminal
 
     from sabotage.audit import analyze as analyze_panel
 
@@ -197,7 +197,7 @@ def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool
             audit,
             format,
             lambda found: profiling.print_profiles(found, by, sweep),
-            lambda found, kind: profiling.render(found, kind, by, sweep),
+            lambda found, kind: profile_tables.render(found, kind, by, sweep),
         )
 
 

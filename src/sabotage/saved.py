@@ -83,6 +83,11 @@ def load_audit(path: str | Path) -> SavedAudit:
     path : str or Path
         The file, or the folder that `sabotage analyze -o` wrote it to.
 
+    Returns
+    -------
+    SavedAudit
+        What `diff`, `check`, `describe_methods` and the figures take in place of an audit.
+
     Raises
     ------
     SabotageError
