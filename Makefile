@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile  # a file of tests shares what it sets up
 SOURCES := pyproject.toml meson.build cli.py $(wildcard src/sabotage/*.py kernels/* kernels/core/* reports/*.py reports/figures/*.py reports/templates/*)
 
 .DEFAULT_GOAL := help
@@ -42,7 +43,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/sabotage demo -o demo-report
 
 test: $(VENV)/.testing $(VENV)/.installed
-	@$(BIN)/python -m pytest --quiet
+	@$(BIN)/python -m pytest --quiet $(PARALLEL)
 
 $(VENV)/.browsing: $(VENV)/.testing
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation ".[test,browser]"
@@ -60,7 +61,7 @@ lint: $(VENV)/.linting $(VENV)/.installed
 test-oldest:
 	$(PYTHON) -m venv --clear .venv-oldest
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -c tests/oldest.txt ".[test]"
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest $(PARALLEL)
 
 packaging: $(BIN)/python
 	PYTHON=$(PYTHON) BUILD=$(CURDIR)/$(BIN) sh tests/packaging.sh

@@ -127,7 +127,8 @@ def test_methods(call, preds, audit):
     assert r"\cite{moon2026quality}" in call("methods", audit, "--format", "latex").stdout
     entries = call("methods", audit, "--bibtex").stdout
     assert entries.count("@") == len(sources.splitlines())
-    of_table = call("methods", preds, "--permutations", "50", "--no-compare", "--no-attribute").stdout
+    quick = ("--permutations", "50", "--no-compare", "--no-attribute", "--no-dose-response")
+    of_table = call("methods", preds, *quick).stdout
     assert of_table == done.stdout
 
 

@@ -43,7 +43,7 @@ def test_analyze_writes_its_files_and_a_summary_of_one_screen(preds, tmp_path):
         "roles.parquet",
     ]
     lines = done.stdout.splitlines()
-    assert len(lines) <= 30
+    assert len(lines) <= 33
     assert max(map(len, lines)) <= 80
     assert lines[0].split()[0] == "input"
     assert done.stderr == ""
@@ -274,7 +274,7 @@ def test_demo_leaves_a_report(tmp_path):
     done = run("demo", "-o", tmp_path / "demo", "--permutations", 200)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
-        "preds.parquet", "audit.json", "cases.json", "profiles.csv", "report.html", "roles.parquet"
+        "preds.parquet", "audit.json", "cases.json", "figures", "profiles.csv", "report.html", "roles.parquet"
     }  # fmt: skip
     assert "bottom sabotages" in done.stdout
 
