@@ -156,9 +156,11 @@ def report(file: str, output: str | None, figures: str) -> None:
     sabotage report out/audit.json
     sabotage report out/audit.json -o paper/ --figures svg,pdf
     """
+    from sabotage.reports import terminal
     from sabotage.reports.rebuilding import rebuild
 
-    click.echo(f"written: {printable(', '.join(rebuild(file, output, figures.split(','))))}")
+    page, *names = rebuild(file, output, figures.split(","))
+    terminal.print_rebuilt(page, names)
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")
@@ -326,7 +328,9 @@ def attribute(file: Files, format: str, as_json: bool, **options: Any) -> None:
 @format_option
 @json_option
 def diff(first: str, second: str, format: str, as_json: bool) -> None:
-    """Say what changed from the audit FIRST to the audit SECOND, both audit.json: settings, input, then numbers.
+    """Say what changed from the audit FIRST to the audit SECOND: settings, input, then numbers.
+
+    Both are audit.json, or the folders that they are in.
 
     Whether the 95 % intervals of a number overlap is said where both audits have one; it is no test.
 
@@ -401,7 +405,6 @@ def methods(file: Files, format: str, bibtex: bool, **options: Any) -> None:
     """
     from sabotage.reports import describing
 
-    from sabotage.errors import printable
     from sabotage.methods import describe_methods
 
     found = describe_methods(audited(file, options))

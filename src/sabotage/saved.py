@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sabotage.contents import read_content
+from sabotage.contents import audit_file, read_content
 from sabotage.errors import SabotageError, SabotageWarning
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def load_audit(path: str | Path) -> SavedAudit:
     """
     from sabotage.audit import SCHEMA
 
-    place = Path(path)
-    place = place / "audit.json" if place.is_dir() else place
+    place = audit_file(path)
     content = read_content(str(place))
     if content["schema"] != SCHEMA:
         raise SabotageError(
