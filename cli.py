@@ -156,9 +156,11 @@ def report(file: str, output: str | None, figures: str) -> None:
     sabotage report out/audit.json
     sabotage report out/audit.json -o paper/ --figures svg,pdf
     """
+    from sabotage.reports import terminal
     from sabotage.reports.rebuilding import rebuild
 
-    click.echo(f"written: {printable(', '.join(rebuild(file, output, figures.split(','))))}")
+    page, *names = rebuild(file, output, figures.split(","))
+    terminal.print_rebuilt(page, names)
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")
@@ -178,7 +180,7 @@ def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool
     sabotage profile preds.parquet --by class --format latex
     sabotage profile preds.parquet --sweep
     """
-    from sabotage.reports import profiling, terminal
+    from sabotage.reports import profile_tables, profiling, terminal
 
     from sabotage.audit import analyze as analyze_panel
 
@@ -187,7 +189,7 @@ def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool
     panel, settings["rule"] = learned(file, panel, settings, table)
     format = one_format(format, as_json)
     with progress_bar("roles and profiles"):
-        audit = analyze_panel(panel, **settings, n_permutations=0)
+        audit = profiling.without_test(analyze_panel(panel, **settings, n_permutations=0))
     if format == "text":
         terminal.print_panel(panel)
     if format == "json":
@@ -197,7 +199,7 @@ def profile(file: Files, format: str, as_json: bool, by: str | None, sweep: bool
             audit,
             format,
             lambda found: profiling.print_profiles(found, by, sweep),
-            lambda found, kind: profiling.render(found, kind, by),
+            lambda found, kind: profile_tables.render(found, kind, by, sweep),
         )
 
 
@@ -326,7 +328,9 @@ def attribute(file: Files, format: str, as_json: bool, **options: Any) -> None:
 @format_option
 @json_option
 def diff(first: str, second: str, format: str, as_json: bool) -> None:
-    """Say what changed from the audit FIRST to the audit SECOND, both audit.json: settings, input, then numbers.
+    """Say what changed from the audit FIRST to the audit SECOND: settings, input, then numbers.
+
+    Both are audit.json, or the folders that they are in.
 
     Whether the 95 % intervals of a number overlap is said where both audits have one; it is no test.
 
@@ -401,7 +405,6 @@ def methods(file: Files, format: str, bibtex: bool, **options: Any) -> None:
     """
     from sabotage.reports import describing
 
-    from sabotage.errors import printable
     from sabotage.methods import describe_methods
 
     found = describe_methods(audited(file, options))

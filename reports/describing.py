@@ -1,5 +1,7 @@
 """A methods paragraph for people: text with numbered sources, Markdown with links, LaTeX with BibTeX."""
 
+import re
+
 from sabotage.reports.tables import latex_text, markdown_text
 
 from sabotage.bibliography import Source
@@ -8,6 +10,11 @@ from sabotage.methods import Methods
 
 PLUS_MINUS = r"$\pm$"
 FORMATS = ("latex", "markdown", "text")
+_PAGES = r"(?P<pages>\d+-\d+)"
+PLACES = {
+    "article": re.compile(rf"(?P<journal>\D+) (?P<volume>\d+)\((?P<number>\d+)\), (?:{_PAGES}|(?P<note>article \d+))"),
+    "incollection": re.compile(rf"(?P<booktitle>[^,]+), (?P<publisher>[^,]+), {_PAGES}"),
+}
 
 
 def render(methods: Methods, format: str = "text") -> str:
@@ -51,14 +58,23 @@ def _to_latex(methods: Methods) -> str:
 
 
 def _entry(source: Source) -> str:
-    place = {"book": "publisher", "misc": "note", "incollection": "booktitle"}.get(source.kind, "journal")
     fields = {
         "author": source.authors,
         "year": str(source.year),
         "title": f"{{{source.title}}}",  # keeps its capitals
-        place: source.where,
+        **_place(source),
         "doi": source.doi,
         "url": source.url,
     }
     body = "".join(f"  {name} = {{{text}}},\n" for name, text in fields.items() if text is not None)
     return f"@{source.kind}{{{source.key},\n{body}}}\n"
+
+
+def _place(source: Source) -> dict[str, str]:
+    """Take apart where a source stands: "Biometrics 44(3), 837-845", or a book, its publisher and the pages there."""
+    pattern = PLACES.get(source.kind)
+    found = None if pattern is None else pattern.fullmatch(source.where)
+    if found is None:
+        return {"publisher" if source.kind == "book" else "note": source.where}
+    place = {name: text for name, text in found.groupdict().items() if text is not None}
+    return place | ({"pages": place["pages"].replace("-", "--")} if "pages" in place else {})

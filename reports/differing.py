@@ -23,6 +23,16 @@ WORDS = {
     "auroc_confidence": "AUROC confidence",
     "auroc_reliability": "AUROC reliability",
     "auroc_reliability_saboteur": "AUROC rel. saboteur",
+    "n_wrong": "wrong decisions",
+    "n_with_saboteur": "with a saboteur",
+    "n_with_exactly_one": "with exactly one saboteur",
+    "decision_accuracy_there": "decision beside the best agent",
+    "gap": "gap to the shuffled mean",
+    "gap_u": "gap",
+    "gap_se": "standard error of the gap",
+    "p_value": "p one-sided",
+    "p_value_two_sided": "p two-sided",
+    "p_normal": "p one-sided if normal",
 }
 COLUMNS = (
     "part", "agent", "what", "first", "first_low", "first_high", "second", "second_low", "second_high", "difference",
@@ -108,7 +118,9 @@ def _without_counts(changes: Sequence[Change]) -> list[Change]:
 
 
 def _what(change: Change) -> str:
-    name = WORDS.get(change.name, change.name).replace("top_k.", "top-")
+    if change.name in WORDS:
+        return WORDS[change.name]
+    name = change.name.replace("top_k.", "top-")
     if name.startswith("top_"):
         name = name.replace("_", "-")
     return name.removeprefix("n_").replace("_", " ").replace(".", " ")

@@ -16,6 +16,7 @@ class Term:
 SPOKE = "the examples on which the agent spoke"
 ALL = "all examples"
 WRONG = "all wrong decisions"
+BOTH = "examples on which both spoke"
 
 GLOSSARY = {
     "example": Term("example", "One row to decide: a clip, an utterance, a patient."),
@@ -207,15 +208,20 @@ GLOSSARY = {
         "",
         "examples with a right and a wrong agent",
     ),
-    "agreement": Term("agreement", "The share of examples on which two agents emitted one label.", "", "both spoke"),
-    "cohen_kappa": Term("Cohen's kappa", "Agreement beyond chance.", "(a − e) / (1 − e)", "both spoke"),
-    "double_fault": Term("double fault", "The share of examples on which both are wrong.", "", "both spoke"),
+    "agreement": Term("agreement", "The share of examples on which two agents emitted one label.", "", BOTH),
+    "cohen_kappa": Term("Cohen's kappa", "Agreement beyond chance.", "(a − e) / (1 − e)", BOTH),
+    "double_fault": Term("double fault", "The share of examples on which both are wrong.", "", BOTH),
     "q_statistic": Term(
-        "Q", "Yule's Q of being right: 1 where the agents err together, below 0 where in turn.", "", "both spoke"
+        "Q", "Yule's Q of being right: 1 where the agents err together, below 0 where in turn.", "", BOTH
     ),
-    "fleiss_kappa": Term("Fleiss' kappa", "Agreement of all agents beyond chance.", "", "everyone spoke"),
+    "fleiss_kappa": Term(
+        "Fleiss' kappa", "Agreement of all agents beyond chance.", "", "examples on which every agent spoke"
+    ),
     "krippendorff_alpha": Term(
-        "Krippendorff's alpha", "Agreement of all agents beyond chance, with silence allowed.", "", "two or more spoke"
+        "Krippendorff's alpha",
+        "Agreement of all agents beyond chance, with silence allowed.",
+        "",
+        "examples on which two or more spoke",
     ),
     "shapley": Term(
         "Shapley value", "The mean over orders of the agents of what one adds to those before it.", "sums to all − none"

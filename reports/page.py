@@ -1,6 +1,7 @@
 """The report as one self-contained page: a pure function of the content of audit.json, its cases and its figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from sabotage.reports import (
@@ -75,7 +76,8 @@ def report_page(content: Mapping[str, Any], cases: Mapping[str, Any] | None, dra
 
 def _title(content: Mapping[str, Any]) -> str:
     path = content["input"]["path"] or "Predictions in memory"
-    return path if len(path) <= TITLE_MOST else f"…{path[-TITLE_MOST:]}"
+    name = PurePath(path).name or path  # where it lay is said with the panel
+    return name if len(name) <= TITLE_MOST else f"…{name[-TITLE_MOST:]}"
 
 
 def _reading(content: Mapping[str, Any]) -> list[str]:

@@ -1,24 +1,21 @@
-"""Profiles for people: tables with intervals on a terminal, all numbers in long form, a table for a paper."""
+"""Profiles for people: tables with intervals on a terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from sabotage.reports.tables import Cell, Table, brief, span, to_csv, to_latex, to_markdown
+from sabotage.reports.profile_tables import NONE, broken_down, how_found, of_agent, of_part
+from sabotage.reports.tables import brief
 
 from sabotage.audit import Audit
 from sabotage.breakdowns import Breakdown, Part
-from sabotage.errors import SabotageError, printable
-from sabotage.leading import find_leader
-from sabotage.profiles import Profile
+from sabotage.errors import printable
 from sabotage.saying import percent
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
-NONE = "-"
-FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
+NO_PART = ("permutation", "controls", "headroom", "dose_response", "comparison", "attribution")  # of a profile
 PANELS = (
     {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro-F1"},
     {
@@ -29,118 +26,14 @@ PANELS = (
     {"ece": "ECE", "auroc_confidence": "AUROC conf.", "aurc": "AURC"},
     {"mean_confidence": "confidence", "brier": "Brier", "log_loss": "log loss"},
 )
-PAPER = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "ece": "ECE",
-    "auroc_confidence": "AUROC of confidence",
-    "saboteur_per_wrong_decision": "saboteur",
-    "pivotal_saboteur_per_wrong_decision": "pivotal saboteur",
-}
 OF_A_PART = {"accuracy": "accuracy", "saboteur_per_wrong_decision": "saboteur", "ece": "ECE"}
-WILSON = "those of shares are Wilson's"
 MOST_ROWS = 36  # of a table of parts on a terminal
 MOST_AGENTS = 5  # side by side
-COLUMNS = ("part", "name", "agent", "quantity", "value", "low", "high")
 
 
-def render(audit: Audit, format: str, by: str | None = None) -> str:
-    """Return profiles as "csv" (all numbers, one a row), "latex" or "markdown" (a table for a paper).
-
-    Parameters
-    ----------
-    audit : Audit
-    format : {"csv", "latex", "markdown"}
-    by : {"class", "group"}, optional
-        What the paper's table has in its rows, in place of the agents; csv has all.
-
-    Raises
-    ------
-    SabotageError
-        Where the panel has no group column and `by` is "group".
-    """
-    if format == "csv":
-        return to_csv(full_table(audit))
-    return FORMATS[format](paper_table(audit) if by is None else part_table(audit, by))
-
-
-def full_table(audit: Audit) -> Table:
-    """Return every number of every agent and of the decision: on all examples, by class, by group, by threshold."""
-    found = audit.breakdowns
-    rows = list(_Numbers(vars(audit.decision), 0, 0).rows("panel", None, None))
-    for profile in audit.agents:
-        rows += _of_agent(audit, profile).rows("panel", None, profile.agent)
-    for kind, breakdown in (("class", found.by_class), ("group", found.by_group)):
-        for part in breakdown.parts if breakdown is not None else ():
-            counts = {"n": part.n, "n_wrong": part.n_wrong}
-            rows += _of_part(part, counts | dict(part.decision)).rows(kind, part.label, None)
-            for agent, fields in part.agents.items():
-                rows += _of_part(part, fields).rows(kind, part.label, agent)
-    for place, threshold in enumerate(found.sweep.thresholds):
-        name = f"{threshold:.2f}"
-        total, wrong = found.sweep.with_saboteur[place], found.sweep.n_wrong
-        rows.append(_row("threshold", name, None, "with_saboteur", total, None))
-        if wrong:
-            of_wrong, ends = "with_saboteur_per_wrong_decision", found.sweep.with_saboteur_interval[place]
-            rows.append(_row("threshold", name, None, of_wrong, total / wrong, ends))
-        for agent, own in found.sweep.agents.items():
-            for quantity in ("saboteur", "pivotal", "recoverable", "potential"):
-                rows.append(_row("threshold", name, agent, quantity, getattr(own, quantity)[place], None))
-            if wrong:
-                share = own.saboteur[place] / wrong
-                rows.append(_row("threshold", name, agent, "saboteur_per_wrong_decision", share, own.interval[place]))
-    return Table(COLUMNS, tuple(rows))
-
-
-def paper_table(audit: Audit) -> Table:
-    """Return one row an agent; bold the accuracy of the one that is ahead of every other."""
-    leader = find_leader(audit.panel)
-    rows = []
-    for profile in audit.agents:
-        cells = [_of_agent(audit, profile).cell(name) for name in PAPER]
-        if profile.agent == leader:
-            cells[0] = Cell(cells[0].text, cells[0].value, bold=True)
-        rows.append((Cell(profile.agent, profile.agent), Cell(f"{profile.n:,}", profile.n), *cells))
-    n_wrong = audit.totals.n_wrong
-    bold = (
-        "Bold: more often right than every other agent on the examples on which both speak, the 95 % interval of each"
-        " difference above 0."
-    )
-    notes = [
-        f"95 % intervals; {_how(audit)}. Saboteur, pivotal saboteur: shares of the {n_wrong:,} wrong decisions.",
-        bold if leader is not None else "No agent is more often right than every other beyond chance.",
-    ]
-    caption = f"Agents on {audit.panel.n_examples:,} examples."
-    return Table(("agent", "n", *PAPER.values()), tuple(rows), caption, tuple(notes))
-
-
-def part_table(audit: Audit, by: str) -> Table:
-    """Return one row a class or group: how often the decision and each agent are right there."""
-    breakdown = broken_down(audit, by)
-    rows = [
-        (
-            Cell(part.label, part.label),
-            Cell(f"{part.n:,}", part.n),
-            _of_part(part, part.decision).cell("accuracy"),
-            *(_of_part(part, fields).cell("accuracy") for fields in part.agents.values()),
-        )
-        for part in breakdown.parts
-    ]
-    what = "Recall" if by == "class" else "Accuracy"
-    left = f" {breakdown.n_left_out:,} smaller ones are left out." if breakdown.n_left_out else ""
-    inside = " Inside a group its examples are the sample." if by == "group" else ""
-    how = _how(audit) if by == "class" else WILSON
-    notes = (f"95 % intervals; {how}.{inside}{left}",)
-    caption = f"{what} by {breakdown.column}, on {audit.panel.n_examples:,} examples."
-    return Table((breakdown.column, "n", "decision", *audit.panel.agents), tuple(rows), caption, notes)
-
-
-def broken_down(audit: Audit, by: str) -> Breakdown:
-    """Return the breakdown by "class" or "group"; raises SabotageError where no group column is named."""
-    found = audit.breakdowns.by_class if by == "class" else audit.breakdowns.by_group
-    if found is None:
-        raise SabotageError("profiles by group take a column of groups: name one, --group subject")
-    return found
+def without_test(audit: Audit) -> Audit:
+    """Leave out the notes about what stands in no profile."""
+    return replace(audit, notes=tuple(note for note in audit.notes if not note.startswith(NO_PART)))
 
 
 def print_profiles(audit: Audit, by: str | None = None, sweep: bool = False) -> None:
@@ -164,10 +57,10 @@ def _print_agents(audit: Audit) -> None:
     out = console()
     out.print(role_table(audit))
     for headings in PANELS:
-        rows = [(own.agent, *(_of_agent(audit, own).brief(name) for name in headings)) for own in audit.agents]
+        rows = [(own.agent, *(of_agent(audit, own).brief(name) for name in headings)) for own in audit.agents]
         out.print()
         out.print(name_table(tuple(headings.values()), rows))
-    out.print(f"95 % intervals; {_how(audit)}; saboteur, pivotal: of {audit.totals.n_wrong:,} wrong decisions")
+    out.print(f"95 % intervals; {how_found(audit)}; saboteur, pivotal: of {audit.totals.n_wrong:,} wrong decisions")
     out.print()
     out.print(_alignment_table(audit))
     out.print("reliability against being right; accuracy of all, and of the most reliable 80 and 50 %")
@@ -195,13 +88,13 @@ def _print_parts(audit: Audit, breakdown: Breakdown, by: str) -> None:
         chosen = sorted(chosen, key=lambda part: -part.n_wrong / part.n)[:most]
         out.print(f"the {most} of {n_parts:,} that are most often decided wrongly; --format csv has all")
     for part in chosen:
-        right = _of_part(part, part.decision).brief("accuracy")
+        right = of_part(part, part.decision).brief("accuracy")
         out.print(
             f"[bold]{safe(part.label)}[/bold]: {part.n:,} examples, {part.n_wrong:,} decided wrongly; right {right}"
         )
     out.print()
     rows = [
-        (f"{part.label}: {agent}", *(_of_part(part, fields).brief(name) for name in OF_A_PART))
+        (f"{part.label}: {agent}", *(of_part(part, fields).brief(name) for name in OF_A_PART))
         for part in chosen
         for agent, fields in part.agents.items()
     ]
@@ -229,72 +122,6 @@ def _print_sweep(audit: Audit) -> None:
     out.print(f"saboteurs of {sweep.n_wrong:,} wrong decisions, by the confidence from which misleading is sabotage")
     if len(shown) < len(sweep.agents):
         out.print(f"the first {len(shown)} of {len(sweep.agents):,} agents; --format csv has all")
-
-
-def _how(audit: Audit) -> str:
-    method = audit.breakdowns.method
-    if method["rates"] == "wilson":
-        return WILSON
-    return f"over {method['n_clusters']:,} clusters"
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """The numbers of one agent, or of the decision, on some examples, by the names that their intervals have."""
-
-    fields: Mapping[str, Any]
-    n: int
-    n_wrong: int
-
-    @cached_property
-    def values(self) -> dict[str, float | int | None]:
-        found: dict[str, float | int | None] = {}
-        for name, value in self.fields.items():
-            if name.endswith("top_k"):
-                found |= {f"{name[:-1]}{k}": share for k, share in (value or {}).items()}
-            elif name == "roles":
-                found |= value
-            elif name == "rates":
-                found |= {f"{role}_{per}": rate for per, rates in value.items() for role, rate in rates.items()}
-            elif name != "intervals" and not isinstance(value, str):
-                found[name] = value
-        for name in self.spans:  # shares that are kept as counts
-            for per, of in (("_per_example", self.n), ("_per_wrong_decision", self.n_wrong)):
-                if name.endswith(per) and name not in found:
-                    count = found.get(name.removesuffix(per))
-                    found[name] = None if count is None or not of else count / of
-        return found
-
-    @property
-    def spans(self) -> Mapping[str, tuple[float, float] | None]:
-        return self.fields.get("intervals") or {}
-
-    def rows(self, part: str, label: str | None, agent: str | None) -> Iterator[tuple[Cell, ...]]:
-        for name, value in self.values.items():
-            yield _row(part, label, agent, name, value, self.spans.get(name))
-
-    def brief(self, name: str) -> str:
-        value = self.values.get(name)
-        return NONE if value is None else brief(value, self.spans.get(name))
-
-    def cell(self, name: str) -> Cell:
-        value = self.values.get(name)
-        return Cell(NONE, None) if value is None else Cell(span(value, self.spans.get(name)), value)
-
-
-def _of_agent(audit: Audit, profile: Profile) -> _Numbers:
-    return _Numbers(profile.to_dict(), audit.panel.n_examples, audit.totals.n_wrong)
-
-
-def _of_part(part: Part, fields: Mapping[str, Any]) -> _Numbers:
-    return _Numbers(fields, part.n, part.n_wrong)
-
-
-def _row(
-    part: str, label: str | None, agent: str | None, quantity: str, value: Any, ends: tuple[float, float] | None
-) -> tuple[Cell, ...]:
-    values = (part, label, agent, quantity, value, *(ends or (None, None)))
-    return tuple(Cell(NONE if one is None else str(one), one) for one in values)
 
 
 def _alignment_table(audit: Audit) -> "Grid":

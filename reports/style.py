@@ -61,6 +61,7 @@ SETTINGS: Any = {
     "savefig.dpi": 300,
     "savefig.facecolor": PAPER,
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "svg.hashsalt": "sabotage",  # the same figure gives the same bytes
     "text.color": INK,
     "text.parse_math": False,  # a $ in a name is a $

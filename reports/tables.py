@@ -15,7 +15,10 @@ from sabotage.errors import SabotageError, printable
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MINUS = re.compile(r"(?<![\w.])-(?=\.?\d)")
+POWER = re.compile(r"(?<=\d)e([+-])0*(\d+)")
+SPAN = re.compile(r"(\S+) (\[[^\[\]]+\])")
 FEWEST_DECIMALS, USUAL_DECIMALS, MOST_DECIMALS = 2, 3, 4
+LINE = 72  # letters of a paper's line
 
 MARKDOWN = {c: "\\" + c for c in "\\`*_|~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
@@ -118,18 +121,29 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    r"""Return a table environment of the texts, for the package booktabs; the notes below in \footnotesize."""
-    columns = "".join("r" if right else "l" for right in table.is_number)
-    lines = [r"\begin{table}", r"\centering"]
+    r"""Return a table environment of the texts, for the package booktabs; the notes below in \footnotesize.
+
+    What is wider than a line of a paper has its intervals below the numbers, headings on two lines, smaller letters,
+    and both columns of the page where there are two.
+    """
+    is_wide = _width(table) > LINE
+    place = "table*" if is_wide else "table"
+    lines = [f"\\begin{{{place}}}", r"\centering"]
     if table.caption is not None:
-        lines.append(f"\\caption{{{_latex(table.caption)}}}")
-    lines += [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row([_latex(h) for h in table.headings])]
+        lines.append(f"\\caption{{{_latex_number(table.caption)}}}")
+    if is_wide:
+        lines += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
+    columns = "".join("r" if right else "l" for right in table.is_number)
+    lines += [f"\\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    lines += [_latex_row([_latex(word) for word in line]) for line in _headings(table, is_wide)]
     lines.append(r"\midrule")
     for row in table.rows:
-        lines.append(_latex_row([_bold(r"\textbf{", _latex_cell(cell), "}", cell) for cell in row]))
+        if is_wide and lines[-1] != r"\midrule":
+            lines.append(r"\addlinespace[2pt]")
+        lines += _stacked(row) if is_wide else [_latex_row([_latex_cell(cell, cell.text) for cell in row])]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [f"\\par{{\\footnotesize {_latex(note)}\\par}}" for note in table.notes]
-    return "\n".join([*lines, r"\end{table}", ""])
+    lines += [f"\\par{{\\footnotesize {_latex_number(note)}\\par}}" for note in table.notes]
+    return "\n".join([*lines, f"\\end{{{place}}}", ""])
 
 
 def markdown_text(text: str) -> str:
@@ -181,10 +195,49 @@ def _latex(text: str) -> str:
     return re.sub(r"-(?=-)", "-{}", escaped)  # two hyphens are no dash
 
 
-def _latex_cell(cell: Cell) -> str:
-    text = _latex(cell.text)
+def _latex_number(text: str) -> str:
+    """Escape a text in which numbers have a minus, and powers of ten are written as such."""
+    return POWER.sub(_power, MINUS.sub("$-$", _latex(text)))
+
+
+def _power(found: re.Match[str]) -> str:
+    return f"$\\times 10^{{{found[1].strip('+')}{found[2]}}}$"
+
+
+def _latex_cell(cell: Cell, text: str) -> str:
     is_number = cell.value is not None and not isinstance(cell.value, str)
-    return MINUS.sub(r"\\textminus{}", text) if is_number else text
+    return _bold(r"\textbf{", _latex_number(text) if is_number else _latex(text), "}", cell)
+
+
+def _width(table: Table) -> int:
+    """Return how many letters a row has, two blanks between columns."""
+    columns = zip(table.headings, *([cell.text for cell in row] for row in table.rows), strict=True)
+    return sum(max(map(len, column)) + 2 for column in columns) - 2
+
+
+def _headings(table: Table, is_wide: bool) -> list[list[str]]:
+    """Return the headings, those of several words on two lines where the table is wide."""
+    if not is_wide:
+        return [list(table.headings)]
+    halves = [_halved(heading) for heading in table.headings]
+    return [[half[line] for half in halves] for line in (0, 1) if any(half[line] for half in halves)]
+
+
+def _halved(text: str) -> tuple[str, str]:
+    """Cut a text at the blank that is nearest its middle; without one all of it stands on the second line."""
+    blanks = [place for place, letter in enumerate(text) if letter == " "]
+    at = min(blanks, key=lambda place: abs(2 * place - len(text)), default=0)
+    return text[:at], text[at:].lstrip(" ")
+
+
+def _stacked(row: Sequence[Cell]) -> list[str]:
+    """Write a row whose intervals stand below their numbers."""
+    spans = [None if isinstance(cell.value, str) else SPAN.fullmatch(cell.text) for cell in row]
+    numbers = [_latex_cell(cell, cell.text if of is None else of[1]) for cell, of in zip(row, spans, strict=True)]
+    if not any(spans):
+        return [_latex_row(numbers)]
+    below = ["" if of is None else f"{{\\scriptsize {_latex_number(of[2])}}}" for of in spans]
+    return [_latex_row(numbers), _latex_row(below)]
 
 
 def _latex_row(cells: Sequence[str]) -> str:

@@ -93,7 +93,8 @@ def _beside(audit: Audit) -> list[str]:
         share = "" if captured is None else f", {percent(captured.value)} captured"
         parts.append(f"headroom {headroom.headroom.value:+.3f}{share}")
     if doses is not None:
-        parts.append(f"dose first seen: {'never' if doses.first_seen is None else f'{doses.first_seen:.1f}'}")
+        first = "never seen" if doses.first_seen is None else f"first seen at {percent(doses.first_seen, 0)}"
+        parts.append(f"dose-response {first} of perfect reliability")
     return parts
 
 
@@ -150,12 +151,21 @@ def print_converted(panel: Panel, path: str) -> None:
 
 def print_written(folder: str, *more: str, figures: Sequence[str] = ()) -> None:
     """Say what was written where; `figures` are the names of the files in their folder."""
-    files = ", ".join((*more, *FILES))
-    if figures:
-        formats = series(list(dict.fromkeys(name.rpartition(".")[2] for name in figures)))
-        n = len({name.rpartition(".")[0] for name in figures})
-        files += f", {FIGURES}/ ({count_of(n, 'figure')}, {formats})"
-    console().print(f"written to {safe(folder)}: {files}")
+    console().print(f"written to {safe(folder)}: {', '.join((*more, *FILES, *_figures(figures)))}")
+
+
+def print_rebuilt(page: str, figures: Sequence[str]) -> None:
+    """Say where a page was written, and its figures, in the folder beside it."""
+    console().print(f"written: {', '.join((safe(page), *_figures(figures)))}", soft_wrap=True)
+
+
+def _figures(names: Sequence[str]) -> list[str]:
+    """Say how many figures there are and in which formats; nothing of none."""
+    if not names:
+        return []
+    formats = series(list(dict.fromkeys(name.rpartition(".")[2] for name in names)))
+    n = len({name.rpartition(".")[0] for name in names})
+    return [f"{FIGURES}/ ({count_of(n, 'figure')}, {formats})"]
 
 
 def role_table(audit: Audit) -> Table:

@@ -49,6 +49,9 @@ class Cases:
     examples: tuple[dict[str, Any], ...]
     roles: Roles
 
+    def __repr__(self) -> str:
+        return f"Cases({len(self.rows):,} of {self.roles.panel.n_examples:,} examples, in {len(self.cells):,} cells)"
+
     def to_dict(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of cases.json, for the audit of that content."""
         panel = self.roles.panel

@@ -40,33 +40,40 @@ def taken_apart(what: str) -> Iterator[None]:
         raise SabotageError(f"{what} is damaged, or of another version ({found}): analyze the table again") from error
 
 
+def audit_file(path: str | Path) -> Path:
+    """Return the file audit.json: itself, or that in the folder that `sabotage analyze -o` wrote it to."""
+    place = Path(path)
+    return place / "audit.json" if place.is_dir() else place
+
+
 def is_audit(path: object) -> bool:
-    """Whether a file is an audit.json, and no table: by its name, and by what it begins with."""
-    if not isinstance(path, str) or not path.endswith(".json"):
+    """Whether a file, or one in a folder, is an audit.json, and no table: by its name, and what it begins with."""
+    if not isinstance(path, str) or audit_file(path).suffix != ".json":
         return False
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(audit_file(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and all(key in content for key in ("schema", "finding"))
 
 
 def read_content(path: str) -> Mapping[str, Any]:
-    """Return the content of a file audit.json.
+    """Return the content of a file audit.json, or of that in a folder.
 
     Raises
     ------
     SabotageError
         If it cannot be read, or is none.
     """
+    file = audit_file(path)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SabotageError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise SabotageError(f"{file} cannot be read: {error.strerror or error}") from None
     except ValueError:
-        raise SabotageError(f"{path} is no JSON: give the audit.json that sabotage analyze -o writes") from None
+        raise SabotageError(f"{file} is no JSON: give the audit.json that sabotage analyze -o writes") from None
     if not isinstance(content, dict) or any(key not in content for key in MARKS):
-        raise SabotageError(f"{path} is no audit: give the audit.json that sabotage analyze -o writes")
+        raise SabotageError(f"{file} is no audit: give the audit.json that sabotage analyze -o writes")
     return content
 
 

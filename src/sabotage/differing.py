@@ -169,6 +169,11 @@ def diff(first: Any, second: Any) -> Difference:
     first, second : Audit or mapping
         Audits, ones that were read from files, or contents of audit.json; of any version.
 
+    Returns
+    -------
+    Difference
+        Settings, numbers and parts that differ; its `summary` is one sentence.
+
     Raises
     ------
     SabotageError

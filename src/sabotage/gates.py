@@ -17,7 +17,8 @@ class Gate:
     Attributes
     ----------
     kind : str
-        One of `KINDS`, such as "max_saboteur_rate".
+        "max_saboteur_rate", "min_accuracy", "min_balanced_accuracy", "max_ece", "max_missing", "min_gap",
+        "min_agreement" or "require_verdict".
     limit : float or tuple of str
         A number; of "require_verdict" the words that will do.
     agent : str or None
@@ -158,6 +159,11 @@ def check(audit: Any, gates: Sequence[Gate], *, by_interval: bool = False) -> Ch
     by_interval : bool
         Whether to judge the end of each number's 95 % interval that is against the gate: the lower end of what has to
         be at least something. A number without an interval fails. Verdicts rest on intervals anyhow.
+
+    Returns
+    -------
+    Checked
+        One outcome a gate and agent, in the order of the gates; its `repr` is what `sabotage check` prints.
 
     Raises
     ------

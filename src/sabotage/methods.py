@@ -52,6 +52,11 @@ def describe_methods(audit: Any) -> Methods:
     audit : Audit or mapping
         An audit, one that was read from a file, or the content of audit.json.
 
+    Returns
+    -------
+    paragraph : Methods
+        The paragraph as `text`, its sentences, and the `sources` that they cite.
+
     Raises
     ------
     SabotageError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sabotage.contents import read_content, taken_apart
+from sabotage.contents import audit_file, read_content, taken_apart
 from sabotage.errors import SabotageError, SabotageWarning
 
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ def load_audit(path: str | Path) -> SavedAudit:
     path : str or Path
         The file, or the folder that `sabotage analyze -o` wrote it to.
 
+    Returns
+    -------
+    SavedAudit
+        What `diff`, `check`, `describe_methods` and the figures take in place of an audit.
+
     Raises
     ------
     SabotageError
@@ -83,8 +88,7 @@ def load_audit(path: str | Path) -> SavedAudit:
     """
     from sabotage.audit import SCHEMA
 
-    place = Path(path)
-    place = place / "audit.json" if place.is_dir() else place
+    place = audit_file(path)
     content = read_content(str(place))
     if content["schema"] != SCHEMA:
         raise SabotageError(

@@ -104,8 +104,8 @@ def test_every_format_stands_alone_on_standard_output(run, command):
     assert len({len(row) for row in rows}) == 1
     frame = read_csv(shown["csv"].stdout)
     assert "rule" in frame or "agent" in frame
-    assert shown["latex"].stdout.startswith("\\begin{table}")
-    assert shown["latex"].stdout.endswith("\\end{table}\n")
+    assert shown["latex"].stdout.startswith("\\begin{table")
+    assert shown["latex"].stdout.endswith(("\\end{table}\n", "\\end{table*}\n"))
     tokens = MarkdownIt("commonmark").enable("table").parse(shown["markdown"].stdout)
     assert sum(token.type == "table_open" for token in tokens) == 1
     found = strict(shown["json"].stdout)

@@ -107,6 +107,12 @@ def test_ids_are_unique_and_every_reference_has_its_target(html, page):
     assert set(used) <= set(ids)
 
 
+def test_the_title_is_the_name_of_the_file_alone(audit):
+    for path, title in (("/home/me/a b/preds.parquet", "preds.parquet"), ("/", "/"), (None, "Predictions in memory")):
+        content = audit.content | {"input": audit.content["input"] | {"path": path}}
+        assert f"<title>sabotage: {title}</title>" in report_page(content, None, [])
+
+
 def test_every_heading_of_a_table_leads_to_a_definition_and_every_definition_is_used(html, page):
     defined = {own["id"] for own in page.of("div") if own.get("id", "").startswith("def-")}
     linked = {own["href"][1:] for own in page.of("a") if own["href"].startswith("#def-")}

@@ -1,14 +1,14 @@
-"""Profiles as people see them: 80 columns, all numbers in long form, tables for papers."""
+"""Profiles as people see them on a terminal of 80 columns."""
 
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from builders import make_panel, read_csv
+from builders import make_panel
 from sabotage.reports import profiling
 
-from sabotage import SabotageError, analyze
+from sabotage import analyze
 
 NASTY = ("<script>=cmd()", "an agent whose name is longer than any column could ever be, by far", "\x1b[31mred")
 
@@ -36,41 +36,10 @@ def test_it_fits_eighty_columns(capsys, by, sweep):
         assert "[0." in text or n_agents == 16  # of few wrong decisions
 
 
-def test_every_interval_is_in_the_long_form():
-    audit = audited()
-    frame = read_csv(profiling.render(audit, "csv"))
-    assert tuple(frame.columns) == profiling.COLUMNS
-    own = frame[(frame.part == "panel") & (frame.agent == "agent1")].set_index("quantity")
-    profile = audit.agents[1]
-    for field, span in profile.intervals.items():
-        if span is not None:
-            assert tuple(own.loc[field, ["low", "high"]]) == span
-            assert own.loc[field, "value"] == own.loc[field, "value"]
-    assert own.loc["saboteur_per_wrong_decision", "value"] == profile.rates["per_wrong_decision"]["saboteur"]
-    assert own.loc["pivotal_saboteur_per_example", "value"] == profile.pivotal_saboteur / 300
-    parts = frame[(frame.part == "class") & (frame.quantity == "accuracy")]
-    assert len(parts) == 4 * (3 + 1)
-    thresholds = frame[(frame.part == "threshold") & (frame.quantity == "with_saboteur")]
-    assert thresholds.value.tolist() == list(audit.breakdowns.sweep.with_saboteur)
-
-
-def test_a_paper_has_the_leader_in_bold():
-    panel = make_panel(300)
-    panel.labels[:, 1] = panel.truth
-    latex = profiling.render(analyze(panel, n_permutations=0), "latex")
-    assert latex.count(r"\textbf{") == 1
-    assert r"agent1 & 300 & \textbf{1.00" in latex
-    assert "the 95 \\% interval of each difference above 0" in latex
-    markdown = profiling.render(audited(), "markdown")
-    assert "**" not in markdown
-    assert "No agent is more often right than every other" in markdown
-
-
-def test_parts_are_rows():
-    audit = audited()
-    text = profiling.render(audit, "markdown", "group")
-    assert text.count("\n| film") == 15  # 14 and the heading
-    assert "Inside a group its examples are the sample" in text
-    assert "Recall by y" in profiling.render(audit, "latex", "class")
-    with pytest.raises(SabotageError, match="name one, --group subject"):
-        profiling.render(audited(grouped=False), "latex", "group")
+def test_notes_are_of_profiles_alone():
+    audit = analyze(make_panel(60), n_permutations=0)
+    shown = profiling.without_test(audit).notes
+    assert shown
+    assert {note.partition(" ")[0] for note in set(audit.notes) - set(shown)} == {
+        "permutation,", "dose_response", "comparison", "attribution",
+    }  # fmt: skip

@@ -140,6 +140,7 @@ def test_files_in_every_format(audit, tmp_path):
     pdf = (tmp_path / "new" / "role_bars.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert b"Date" not in pdf
+    assert b"/Type3" not in pdf
     assert "var(" not in (tmp_path / "new" / "role_bars.svg").read_text()
     again = write_figures(content, tmp_path / "again", ("png", "pdf"))
     for name in again:

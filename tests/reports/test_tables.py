@@ -26,7 +26,7 @@ LATEX = re.compile(
 )
 PLAIN = {
     "textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<", "textgreater": ">",
-    "textbar": "|", "textasciigrave": "`", "textminus": "-",
+    "textbar": "|", "textasciigrave": "`",
 }  # fmt: skip
 
 
@@ -89,11 +89,42 @@ def test_latex_is_as_it_was():
 rule & accuracy & 95 \% interval & n \\
 \midrule
 weighted\_mean & \textbf{0.735} & - & 1,200 \\
-max & \textminus{}0.010 [\textminus{}0.020, 0.000] & - & - \\
+max & $-$0.010 [$-$0.020, 0.000] & - & - \\
 \bottomrule
 \end{tabular}
 \par{\footnotesize 50 \% of *all* examples.\par}
 \end{table}
+"""
+    )
+
+
+def test_latex_wider_than_a_line_has_its_intervals_below():
+    names = ("rule", "balanced accuracy", "p", "area under the whole curve", "verdict")
+    rows = (
+        (Cell("a [0, 1]", "a [0, 1]"), Cell("-0.01 [-0.02, 0.00]", -0.01, True), Cell("2.5e-14", 2.5e-14)),
+        (Cell("b", "b"), Cell("-", None), Cell("0.5", 0.5)),
+    )
+    ends = ((Cell("0.50 [0.40, 0.60]", 0.5), Cell("helpful", "helpful", True)), (Cell("-", None), Cell("-", None)))
+    table = Table(names, tuple(row + end for row, end in zip(rows, ends, strict=True)), notes=("From -1.5 on.",))
+    assert (
+        to_latex(table)
+        == r"""\begin{table*}
+\centering
+\footnotesize
+\setlength{\tabcolsep}{4pt}
+\begin{tabular}{lrrrl}
+\toprule
+ & balanced &  & area under the &  \\
+rule & accuracy & p & whole curve & verdict \\
+\midrule
+a [0, 1] & \textbf{$-$0.01} & 2.5$\times 10^{-14}$ & 0.50 & \textbf{helpful} \\
+ & {\scriptsize [$-$0.02, 0.00]} &  & {\scriptsize [0.40, 0.60]} &  \\
+\addlinespace[2pt]
+b & - & 0.5 & - & - \\
+\bottomrule
+\end{tabular}
+\par{\footnotesize From $-$1.5 on.\par}
+\end{table*}
 """
     )
 

@@ -51,6 +51,11 @@ def test_cells_are_those_of_a_slow_count(panel):
         assert cases.rows[list(listed)].tolist() == expected[name][:MOST_IN_A_CELL]
 
 
+def test_cases_are_shown_in_a_line():
+    cases = analyze(make_panel(30), n_permutations=0).cases()
+    assert repr(cases) == f"Cases({len(cases.rows)} of 30 examples, in {len(cases.cells)} cells)"
+
+
 def test_wrong_decisions_are_listed_by_the_confidence_behind_them():
     audit, cases = cases_of(make_panel(200, 3, 4, missing=0.2))
     n, listed = cases.cells["*:wrong"]

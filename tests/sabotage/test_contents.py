@@ -18,6 +18,8 @@ def test_an_audit_its_fields_and_its_file_are_one(audit, tmp_path):
     path = tmp_path / "audit.json"
     path.write_text(audit.to_json())
     assert is_audit(str(path))
+    assert is_audit(str(tmp_path))
+    assert read_content(str(tmp_path)) == read_content(str(path))
     assert content_of(audit) is audit.content
     assert read_content(str(path)) == json.loads(json.dumps(content_of(audit.to_dict())))
 
@@ -38,6 +40,9 @@ def test_what_is_no_file_or_named_otherwise_is_no_audit(audit, tmp_path):
     assert not is_audit(str(tmp_path / "none.json"))
     with pytest.raises(SabotageError, match="cannot be read"):
         read_content(str(tmp_path / "none.json"))
+    assert not is_audit(str(tmp_path))
+    with pytest.raises(SabotageError, match=r"audit\.json cannot be read"):
+        read_content(str(tmp_path))
 
 
 def test_intervals_are_found_by_the_names_that_profiles_give_them(audit):

@@ -8,7 +8,7 @@ import pytest
 from builders import make_panel
 from hypothesis import given
 from hypothesis import strategies as st
-from sabotage.reports.differing import print_difference, render
+from sabotage.reports.differing import _what, print_difference, render
 
 from sabotage import SabotageError, analyze, diff
 
@@ -140,7 +140,7 @@ def test_formats(first, second, capsys):
     by_name = {(row["part"], row["agent"], row["what"]): row for row in rows}
     assert float(by_name["decision", "", "accuracy"]["second"]) == second["decision"]["accuracy"]
     assert render(found, "markdown").count("\n|") == len(found.changes) + 2
-    assert render(found, "latex").startswith(r"\begin{table}")
+    assert render(found, "latex").startswith(r"\begin{table")
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["nothing_changed"] is False
     print_difference(found)
     lines = capsys.readouterr().out.splitlines()
@@ -148,6 +148,15 @@ def test_formats(first, second, capsys):
     assert lines[0].startswith("Different: ")
     with pytest.raises(SabotageError, match="unknown format"):
         render(found, "xml")
+
+
+def test_numbers_are_named_in_words(first, second):
+    names = {_what(change) for change in diff(first, second).changes}
+    assert {"gap", "p two-sided"} <= names
+    assert not [name for name in names if "  " in name or "_" in name]
+    a = json.loads(json.dumps(first))
+    a["agents"]["agent0"]["auroc_reliability_saboteur"] = 0.25
+    assert [_what(change) for change in diff(first, a).changes] == ["AUROC rel. saboteur"]
 
 
 def test_names_from_files_do_no_harm(first, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -162,7 +163,13 @@ def test_citations_and_sources_belong_together():
 
 
 def test_sources_are_whole():
-    for key, source in SOURCES.items():
+    entries = to_bibtex(SimpleNamespace(sources=SOURCES.values())).split("\n\n")
+    for (key, source), entry in zip(SOURCES.items(), entries, strict=True):
+        fields = dict(re.findall(r"^  (\w+) = \{+(.*?)\}+,$", entry, re.MULTILINE))
+        wanted = {"article": "journal volume number", "book": "publisher", "incollection": "booktitle publisher pages"}
+        assert set(wanted.get(source.kind, "note").split()) < set(fields)
+        assert source.kind != "article" or re.fullmatch(r"\d+--\d+", fields.get("pages", "1--1"))
+        assert not any(letter.isdigit() for letter in fields.get("journal", ""))
         assert key == source.key
         assert re.fullmatch(r"[a-z]+\d{4}[a-z]*", key)
         assert str(source.year) in key
