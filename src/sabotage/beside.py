@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sabotage.comparison import Comparison
 
 MOST_CELLS = 5_000_000  # examples x agents x classes of a quick comparison: some ten seconds
-MOST_DOSED = 5_000  # examples of a quick dose-response, which takes some 200 tests
+MOST_DOSED = 10_000  # examples of a quick dose-response, which takes some 200 tests
 MOST_SUBSETS = 50_000_000  # examples x subsets of agents of a quick attribution
 
 Found = TypeVar("Found")
