@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sabotage.reports.blocks import (
+    NONE,
     Column,
     Datum,
     Grid,
@@ -142,7 +143,7 @@ def cases(source: Source, found: Mapping[str, Any] | None) -> Section:
         rows.append((named(name), *(counted(cell["n"] if cell else 0, case=case) for cell, case in cells)))
     everybody = source.cells.get("*:wrong", {"n": 0, "listed": []})
     wrong = (named("any wrong decision"), counted(everybody["n"], case=source.case("*", "wrong")))
-    blanks = [Datum("", tip="a decision has no such role")] * (len(KINDS) - 1)
+    blanks = [Datum(NONE, tip="a decision has no such role")] * (len(KINDS) - 1)
     text = (
         f"{found['n_listed']:,} of {found['n_examples']:,} examples are listed on this page, and all are in"
         f" roles.parquet. {as_sentence(found['order'])} A number with a dotted line opens the examples that it counts."
