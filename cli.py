@@ -360,7 +360,7 @@ def diff(first: str, second: str, format: str, as_json: bool) -> None:
 def check(file: Files, by_interval: bool, as_json: bool, **options: Any) -> int:
     """Hold FILE, an audit.json or a table that is audited first, against limits; for continuous integration.
 
-    Exits 0 where all hold, 1 where one fails, 2 where it could not be judged. AGENT=X is about one agent.
+    Exits 0 where all hold, 1 where one fails (as a null number does), 2 for an error. AGENT=X is about one agent.
 
     \b
     sabotage check out/audit.json --min-accuracy 0.7 --max-saboteur-rate voice=0.1

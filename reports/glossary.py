@@ -161,7 +161,7 @@ GLOSSARY = {
     "gap": Term(
         "gap",
         "What is lost when every example takes the reliability of another one of its block (arXiv:2606.26473).",
-        "statistic as observed − its mean over shuffles",
+        "as observed − mean over the other rows of the block; over shuffles by seed, by dose, and where that is no sum",
     ),
     "standard_error": Term("standard error", "The spread that a number would have over samples of clusters."),
     "clusters": Term("clusters", "The groups, or examples where there is no group, that an interval is over."),
@@ -181,8 +181,9 @@ GLOSSARY = {
     "weightless": Term("weightless", "The statistic with every reliability 1."),
     "verdict": Term(
         "verdict",
-        "Helpful or harmful: the gap's interval leaves out 0 and the two-sided p is at most .05; neutral: it lies"
-        " within ±delta; inert: no decision can change; untestable: nothing can be exchanged; else inconclusive.",
+        "The first that holds: untestable, nothing can be exchanged; inert, no decision can change; neutral, the gap's"
+        " interval lies within ±delta; helpful or harmful, it leaves out 0 and the two-sided p is at most .05; else"
+        " inconclusive.",
     ),
     "delta": Term("delta", "The gap below which a difference does not matter."),
     "control": Term(

@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sabotage.errors import printable
-from sabotage.saying import p_text, percent
+from sabotage.saying import p_text, percent, typeset
 
 TEMPLATES = Path(__file__).parent / "templates"  # found in editable installs too
 
@@ -35,8 +35,8 @@ def verbatim(name: str) -> Markup:
 
 
 def sentence(text: str) -> Markup:
-    """Return a sentence in which no line breaks between a number and its per cent."""
-    return Markup(str(escape(printable(text))).replace(" %", "&nbsp;%"))
+    """Return a sentence in which no line breaks between a number and its per cent, and a minus is one."""
+    return Markup(str(escape(typeset(printable(text)))).replace(" %", "&nbsp;%"))
 
 
 def _number(value: float | None, digits: int = 3) -> str:

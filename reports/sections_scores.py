@@ -19,6 +19,8 @@ from sabotage.reports.blocks import (
     shared,
 )
 
+from sabotage.errors import count_of
+
 AGENT = Column("agent", "agent", "agent", True)
 SCORES = (("accuracy", "accuracy"), ("balanced_accuracy", "balanced"), ("macro_f1", "macro-F1"))
 CALIBRATION = (
@@ -56,7 +58,7 @@ def profiles(source: Source) -> Section:
         )
         lift = measured(own["saboteur_lift"], spans.get("saboteur_lift"), why=source.why("saboteur_lift", name))
         rows.append((named(name), part_of(own["n"], n, "examples"), *cells, per_wrong, potential, pivotal, lift))
-    brackets = Text("Square brackets hold intervals.", "soft", ("interval", "best_agent"))
+    brackets = Text("Square brackets hold 95 % intervals.", "soft", ("interval", "best_agent"))
     grid = Grid("profiles", "Agents, over the n examples on which each spoke.", tuple(columns), tuple(rows))
     return Section("profiles", "Reliability profiles", "Profiles", (grid, _decision(source), brackets))
 
@@ -76,7 +78,7 @@ def _decision(source: Source) -> Grid:
         rows.append((named(what), *(measured(bounds[key], tip=over) for key in keys), none))
     columns = (Column("what", "decision or bound", "oracle", True), *(Column(key, head, key) for key, head in SCORES))
     agreement = decision["replay_agreement"]
-    about = f"Over all {n:,} examples; abstentions and missing decisions are wrong." + (
+    about = f"Over {count_of(n, 'example')}; abstentions and missing decisions are wrong." + (
         f" The replay by {content['settings']['rule']} agrees with {100 * agreement:.1f} % of the recorded decisions."
         if agreement is not None
         else ""

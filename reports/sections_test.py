@@ -21,7 +21,9 @@ from sabotage.reports.blocks import (
     shared,
 )
 
-from sabotage.saying import not_shown, p_text, percent
+from sabotage.errors import count_of
+from sabotage.measures import in_words
+from sabotage.saying import not_shown, p_text, percent, typeset
 
 TITLE = "Permutation test"
 
@@ -99,9 +101,9 @@ def _means(test: Mapping[str, Any]) -> Grid:
     exactly = "–" if test["exact_sd"] is None else f"sd {test['exact_sd']:.4f}{normal}"
     rows = (
         (named("as observed"), exact(test["clean"]), named("–")),
-        (named("shuffled"), exact(test["broken_mean"]), named(spread)),
-        (named("over all permutations, exact"), exact(test["exact_mean"]), named(exactly)),
-        (named("every reliability 1"), exact(test["uniform_weights"]), named(weightless)),
+        (named("shuffled"), exact(test["broken_mean"]), named(typeset(spread))),
+        (named("over all permutations, exact"), exact(test["exact_mean"]), named(typeset(exactly))),
+        (named("every reliability 1"), exact(test["uniform_weights"]), named(typeset(weightless))),
     )
     return Grid("means", "The statistic, with one reliability and another.", columns, rows)
 
@@ -157,10 +159,11 @@ def _doses(source: Source) -> list[Block]:
         numbers = [exact(dose["clean"]), exact(dose["gap"]), shared(dose["seen"], digits=0)]
         rows.append((shared(dose["share"], digits=0), *numbers))
     first = found["first_seen"]
+    seen = "Never seen" if first is None else f"First seen at {percent(first, 0)}"
     about = (
         "A share of the examples takes the positive control's reliability. Means over"
         f" {found['n_draws']} draws of who does, {found['n_permutations']:,} replicates each."
-        f" {'Never seen' if first is None else f'First seen at {first}'}: p at most .05 in 80 % of the draws."
+        f" {seen}: p at most .05 in 80 % of the draws."
     )
     grid = Grid("doses", "Dose-response.", columns, tuple(rows), about)
     return [Heading("Dose-response"), *source.drawn("dose_response"), grid]
@@ -172,9 +175,9 @@ def _headroom(source: Source) -> list[Block]:
         return [Heading("Headroom"), left_out(source, "headroom", "the headroom")]
     room, captured = found["headroom"], found["captured"]
     text = (
-        f"From {found['weightless']:.4f} with equal weights to an oracle's {found['oracle']:.4f}"
-        f" ({found['oracle_if_independent']:.4f} if agents erred independently) are"
-        f" {room['value']:.4f}{_interval(room['interval'])}, over {room['n_clusters']:,} clusters."
+        f"In {in_words(found['statistic'])}, from {found['weightless']:.4f} with equal weights to an oracle's"
+        f" {found['oracle']:.4f} ({found['oracle_if_independent']:.4f} if agents erred independently) are"
+        f" {room['value']:.4f}{_interval(room['interval'])}, over {count_of(room['n_clusters'], 'cluster')}."
     )
     if captured:
         span = captured["interval"]
@@ -189,4 +192,4 @@ def _interval(span: Any) -> str:
 
 
 def _words(test: Mapping[str, Any]) -> str:
-    return str(test["statistic"]).replace("_", " ")
+    return in_words(test["statistic"])

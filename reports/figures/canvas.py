@@ -15,6 +15,7 @@ from matplotlib.transforms import Bbox, ScaledTranslation
 from sabotage.reports.style import styled
 
 from sabotage.errors import SabotageError, printable
+from sabotage.saying import typeset
 
 Content = Mapping[str, Any]
 Source = Any  # an Audit or whatever else has `content`, or the dict of an audit.json
@@ -130,6 +131,7 @@ def heading(ax: Axes, title: str, about: str = "", above: float = 4, names: Sequ
 
 def beside(ax: Axes, y: float, text: str) -> None:
     """Write a small text right of the axes, at a height of the data."""
+    text = typeset(text)
     ax.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
                 va="center", fontsize=SMALL, linespacing=1.1, annotation_clip=False)  # fmt: skip
 

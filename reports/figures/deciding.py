@@ -146,7 +146,7 @@ def headroom_waterfall(audit: Source, ax: Axes | None = None) -> Axes:
                 colour = (GAIN if value >= before else LOSS) if place < 3 else FAR
                 ax.barh(y, value - before, 0.6, left=before, color=colour, linewidth=0)
                 ax.plot([before, before], [y + 1, y - 0.3], color=AXIS, linewidth=0.5, zorder=0)
-                text = f"{text}  {100 * (value - before):+.1f}"
+                text = f"{text}  {round(100 * (value - before), 1) + 0.0:+.1f}"
             if span is not None:
                 ax.plot(span, [y, y], color=INK, linewidth=0.9)
             ax.plot([value], [y], color=INK, marker="o", markersize=3.4, markerfacecolor=INK)

@@ -121,6 +121,8 @@ def _sabotaged(content: Content) -> tuple[list[str], np.ndarray, np.ndarray]:
     counts = np.array(
         [[parts[name]["agents"][agent]["roles"]["saboteur"] for agent in content["agents"]] for name in classes]
     )
+    if not counts.any():
+        raise SabotageError("nobody is a saboteur, so there is no sabotage to draw by class")
     return classes, counts, np.array([parts[name]["n_wrong"] for name in classes])
 
 
@@ -130,8 +132,6 @@ def about_classes(content: Content) -> str:
     row, column = np.unravel_index(np.argmax(counts), counts.shape)
     agent = short(agents_of(content)[column], 40)
     most = f"the most, {counts[row, column]:,} of {wrong[row]:,}, are {agent}'s in {short(classes[row], 40)}"
-    if not counts.any():
-        most = "there is none"
     return f"Share of each class's wrong decisions, {wrong.sum():,} in all, that each agent sabotages: {most}."
 
 
@@ -165,7 +165,7 @@ def sabotage_by_class(audit: Source, ax: Axes | None = None) -> Axes:
         cells = "" if counts.size > MOST_NUMBERS else "; in a cell: those with the agent as saboteur"
         about = f"in brackets: the class's wrong decisions{cells}; darker: a larger share, at most {percent(top, 0)}"
         if left_out:
-            about += f"; {left_out} more classes, with less sabotage, are not shown"
+            about += f"; {left_out} more classes, with no more sabotage, are not shown"
         heading(ax, "Wrong decisions that each agent sabotages, by class", about)
     return ax
 

@@ -1,5 +1,8 @@
 """Figures of the permutation test: the null distribution, and the dose-response."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -19,9 +22,11 @@ from sabotage.reports.figures.canvas import (
 from sabotage.reports.style import AXIS, INK
 
 from sabotage.measures import in_words
-from sabotage.saying import p_text, percent
+from sabotage.saying import p_text, percent, typeset
 
 OBSERVED, SHUFFLED = "#d55e00", "#56b4e9"
+ROOM = 1.5  # of the height of the bars, for what is written above them
+MARK_TEXT = 52.0  # points: the width of a mark's text
 
 
 def null_size(content: Content) -> Size:
@@ -48,31 +53,27 @@ def permutation_null(audit: Source, ax: Axes | None = None) -> Axes:
         test, null = content["permutation"], content["curves"]["null"]
         edges, counts = np.array(null["edges"]), np.array(null["counts"])
         width = float(edges[1] - edges[0])
-        ax.stairs(counts, edges, fill=True, color=SHUFFLED, alpha=0.75, linewidth=0)
-        top = float(counts.max())
         mean, deviation = test["exact_mean"], test["exact_sd"]
+        marks = [
+            (test["clean"], f"as observed\n{test['clean']:.4f}", OBSERVED, "solid"),
+            (test["uniform_weights"], f"every weight 1\n{test['uniform_weights']:.4f}", INK, (0, (2, 1.5))),
+        ]
+        low = min(edges[0], *(mark[0] for mark in marks))
+        high = max(edges[-1], *(mark[0] for mark in marks))
+        pad = 0.06 * (high - low)
+        if not test["broken_sd"]:  # every shuffle gives the same: the width of its bin means nothing
+            ax.bar(test["broken_mean"], counts.sum(), 0.5 * pad, color=SHUFFLED, alpha=0.75, linewidth=0)
+        else:
+            ax.stairs(counts, edges, fill=True, color=SHUFFLED, alpha=0.75, linewidth=0)
+        top = float(counts.max())
         if mean is not None and deviation:
             x = np.linspace(mean - 4 * deviation, mean + 4 * deviation, 121)
             y = np.exp(-(((x - mean) / deviation) ** 2) / 2) / (deviation * (2 * np.pi) ** 0.5)
             ax.plot(x, y * counts.sum() * width, color=INK, linewidth=0.8)
             top = max(top, float((y * counts.sum() * width).max()))
-        marks = [
-            (test["clean"], f"as observed {test['clean']:.4f}", OBSERVED, "solid"),
-            (test["uniform_weights"], f"every weight 1 {test['uniform_weights']:.4f}", INK, (0, (2, 1.5))),
-        ]
-        low = min(edges[0], *(mark[0] for mark in marks))
-        high = max(edges[-1], *(mark[0] for mark in marks))
-        pad = 0.06 * (high - low)
         ax.set_xlim(low - pad, high + pad)
-        ax.set_ylim(0, 1.36 * top)
-        for level, (value, text, colour, dash) in enumerate(marks):
-            # Two lines of text above the bars: what is marked never covers the other's mark.
-            share = 0.985 - 0.1 * level
-            ax.plot([value, value], [0, 1.36 * top * (share - 0.01)], color=colour, linewidth=1.2, linestyle=dash)
-            left = value > (low + high) / 2
-            ax.annotate(text, (value, share), xycoords=("data", "axes fraction"), xytext=(-3 if left else 3, 0),
-                        textcoords="offset points", ha="right" if left else "left", va="top",
-                        fontsize=SMALL)  # fmt: skip
+        ax.set_ylim(0, ROOM * top)
+        _mark(ax, marks)
         weights = short(content["settings"]["weights"], 16)
         what = in_words(test["statistic"])
         about = f"two-sided p = {p_text(test['p_value_two_sided'])}, n = {content['input']['n_examples']:,}"
@@ -85,6 +86,23 @@ def permutation_null(audit: Source, ax: Axes | None = None) -> Axes:
         ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.ticklabel_format(axis="x", useOffset=False)
     return ax
+
+
+def _mark(ax: Axes, marks: Sequence[tuple[float, str, str, Any]]) -> None:
+    """Draw two marks with their texts above the bars, away from each other where there is room, never across a mark."""
+    low, high = ax.get_xlim()
+    room = MARK_TEXT / (ax.get_window_extent().width / ax.get_figure(root=True).dpi * 72)  # type: ignore[union-attr]
+    places = [(mark[0] - low) / (high - low) for mark in marks]
+    for k, (value, text, colour, dash) in enumerate(marks):
+        is_left = places[k] < places[1 - k] or (places[k] == places[1 - k] and k == 0)
+        left = is_left if room <= (places[k] if is_left else 1 - places[k]) else not is_left
+        # One that has to point at the other mark stands above it, and the other's line ends below its text.
+        is_inward = left != is_left
+        line = 0.99 if is_inward else 0.85
+        ax.plot([value, value], [0, line * ax.get_ylim()[1]], color=colour, linewidth=1.2, linestyle=dash)
+        ax.annotate(typeset(text), (value, line), xycoords=("data", "axes fraction"), xytext=(-3 if left else 3, 0),
+                    textcoords="offset points", ha="right" if left else "left", va="top",
+                    fontsize=SMALL, linespacing=1.05)  # fmt: skip
 
 
 def dose_size(content: Content) -> Size:

@@ -142,6 +142,8 @@
   };
   const light = (table) => {
     table.parentElement.classList.toggle("tall", table.tBodies[0].rows.length > 40);
+    const first = table.querySelector("tbody :is(th, td)[title]");
+    if (first && !first.dataset.case) first.tabIndex = 0;
     table.querySelectorAll("[data-case]").forEach((cell) => {
       if (!cases || !(cell.dataset.case in cases.cells) || cell.querySelector("button.case")) return;
       const button = make("button", null, "case");
@@ -288,10 +290,32 @@
     if (!element.dataset.tip) return;
     tip.textContent = element.dataset.tip;
     tip.hidden = false;
+    element.setAttribute("aria-describedby", tip.id);
     const place = element.getBoundingClientRect();
     const left = Math.min(place.left, document.documentElement.clientWidth - tip.offsetWidth - 8);
     tip.style.left = `${Math.max(8, left) + scrollX}px`;
     tip.style.top = `${place.bottom + 4 + scrollY}px`;
+  };
+  // One stop of the tab key in each table; from there the arrows go to every cell that says more.
+  const saying = "[data-tip], [title], button.case";
+  const step = (event) => {
+    const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const cell = by && event.target instanceof Element && event.target.closest("main tbody :is(th, td)");
+    if (!cell) return;
+    const rows = [...cell.closest("tbody").rows].filter((row) => !row.hidden);
+    let row = rows.indexOf(cell.parentElement);
+    let place = cell.cellIndex;
+    let next;
+    do {
+      row += by[0];
+      place += by[1];
+      next = rows[row] && rows[row].cells[place];
+    } while (next && !next.matches(saying) && !next.querySelector(saying));
+    event.preventDefault();
+    if (!next) return;
+    const target = next.querySelector("button.case") || next;
+    if (target === next) next.tabIndex = -1;
+    target.focus();
   };
   const hush = () => { tip.hidden = true; };
   const explained = (event) => event.target instanceof Element && event.target.closest("main [title], main [data-tip]");
@@ -309,7 +333,10 @@
         if (element) explain(element); else hush();
       });
     }
-    addEventListener("keydown", (event) => { if (event.key === "Escape") hush(); });
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape") hush();
+      step(event);
+    });
     if (dialog) {
       document.addEventListener("click", (event) => {
         const button = event.target instanceof Element && event.target.closest("button.case");

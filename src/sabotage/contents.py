@@ -1,7 +1,8 @@
 """The content of an audit, whichever way it comes: an audit, one that was read, its plain fields, or audit.json."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,18 @@ def audit_file(path: str | Path) -> Path:
     """Return the file audit.json: itself, or that in the folder that `sabotage analyze -o` wrote it to."""
     place = Path(path)
     return place / "audit.json" if place.is_dir() else place
+
+
+@contextmanager
+def taken_apart(what: str) -> Iterator[None]:
+    """Raise SabotageError where a part of a content is missing, or of another kind than an audit has."""
+    try:
+        yield
+    except SabotageError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise SabotageError(f"{what} is damaged, or of another version ({found}): analyze the table again") from error
 
 
 def is_audit(path: object) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sabotage.contents import content_of, flat, interval_of
+from sabotage.contents import content_of, flat, interval_of, taken_apart
 from sabotage.saying import series
 
 INPUT = ("sha256", "n_examples", "n_rows", "n_dropped", "n_filtered", "n_other_split", "n_files", "format")
@@ -180,6 +180,11 @@ def diff(first: Any, second: Any) -> Difference:
         If one of them is no audit.
     """
     a, b = content_of(first), content_of(second)
+    with taken_apart("one of the audits"):
+        return _diff(a, b)
+
+
+def _diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
     missing: list[tuple[str, str]] = []
     changes = list(_verdict(a, b))
     for group, key in PARTS.items():
@@ -249,7 +254,7 @@ def _compare(
     """Give the numbers of one part that are not the same."""
     if first is None and second is None:
         return
-    own, other = dict(_numbers(first or {})), dict(_numbers(second or {}))
+    own, other = dict(_numbers(first or {}, second or {})), dict(_numbers(second or {}, first or {}))
     for name in dict.fromkeys([*own, *other]):
         if first is not None and second is not None and (name in own) != (name in other):
             missing.append((f"{key}.{name}", _where(name in own)))
@@ -267,14 +272,21 @@ def _compare(
         missing.append((f"{key}.intervals", _where("intervals" in first)))
 
 
-def _numbers(part: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float | None, Interval | None]]]:
-    """Give every number of a part by its name, with its interval: of fields, and of what they hold."""
+def _numbers(
+    part: Mapping[str, Any], beside: Mapping[str, Any]
+) -> Iterator[tuple[str, tuple[float | None, Interval | None]]]:
+    """Give every number of a part by its name, with its interval: of fields, and of what they hold.
+
+    A null where the part `beside` has numbers is a null for each of them, and where it has a word it is no number.
+    """
     for name, value in part.items():
-        if name in APART:
+        if name in APART or (value is None and isinstance(beside.get(name), str)):
             continue
         if name == "against_weightless" and value is not None:
             span = value.get("interval")
             yield name, (value.get("difference"), None if span is None else tuple(span))
+        elif value is None and isinstance(beside.get(name), Mapping):
+            yield from ((flat(name, *path), (None, None)) for path, _ in _leaves(beside[name]))
         elif isinstance(value, Mapping):
             for path, number in _leaves(value):
                 full = flat(name, *path)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-from sabotage.contents import content_of, interval_of
+from sabotage.contents import content_of, interval_of, taken_apart
 from sabotage.errors import SabotageError, count_of, unknown
 from sabotage.verdicts import WORDS
 
@@ -173,9 +173,10 @@ def check(audit: Any, gates: Sequence[Gate], *, by_interval: bool = False) -> Ch
     require_gates(gates)
     content = content_of(audit)
     outcomes: dict[Outcome, None] = {}
-    for gate in gates:
-        for agent in _agents(gate, content):
-            outcomes.setdefault(_judge(gate, agent, content, by_interval))
+    with taken_apart("the audit"):
+        for gate in gates:
+            for agent in _agents(gate, content):
+                outcomes.setdefault(_judge(gate, agent, content, by_interval))
     return Checked(tuple(outcomes), by_interval)
 
 
@@ -302,7 +303,8 @@ def _gap(content: Mapping[str, Any]) -> Reading:
     what = "ids" if test.get("seeds") and not test.get("per_seed") else "examples"
     interval = test.get("gap_interval")
     why = _reason(content, "gap_u") if test.get("gap_u") is None else None
-    return Reading(test.get("gap_u"), None if interval is None else tuple(interval), test.get("n_units"), what, why)
+    span = None if interval is None else (float(interval[0]), float(interval[1]))
+    return Reading(test.get("gap_u"), span, test.get("n_units"), what, why)
 
 
 def _verdict(content: Mapping[str, Any]) -> Reading:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sabotage.bibliography import SOURCES, Source
-from sabotage.contents import content_of
-from sabotage.errors import SabotageError, count_of
+from sabotage.contents import content_of, taken_apart
+from sabotage.errors import count_of
 from sabotage.measures import in_words
 from sabotage.permutation_words import describe_test
 from sabotage.rule_words import rule_in_words
@@ -64,10 +64,8 @@ def describe_methods(audit: Any) -> Methods:
     """
     content = content_of(audit)
     parts = (_panel, _rule, _roles, _measures, _intervals, _profiles, _test, _beside_test, _comparison, _attribution)
-    try:
+    with taken_apart("the audit"):
         sentences = [sentence for part in parts for sentence in part(content)]
-    except KeyError as error:
-        raise SabotageError(f"the audit lacks {error}, as of another version may: analyze the table again") from None
     version = content.get("sabotage")
     sentences.append(Sentence(f"All figures were computed with sabotage{'' if version is None else f' {version}'}"))
     return Methods(tuple(sentences))
@@ -261,10 +259,11 @@ def _comparison(content: Mapping[str, Any]) -> Iterator[Sentence]:
         return
     settings = found.get("settings") or {}
     statistic = in_words(found["statistic"])
-    rules = count_of(len(found["rules"]), "fusion rule")
+    n = sum(entry["name"] != found["reference"] for entry in found["rules"])
     yield Sentence(
-        f"{rules} were compared with {found['reference']} by {statistic}, with intervals of a paired bootstrap over"
-        f" {found['n_clusters']:,} clusters ({settings.get('n_resamples', 0):,} resamples)",
+        f"{count_of(n, 'rule')} {'was' if n == 1 else 'were'} compared with {found['reference']} by {statistic}, with"
+        f" intervals of a paired bootstrap over {count_of(found['n_clusters'], 'cluster')}"
+        f" ({settings.get('n_resamples', 0):,} resamples)",
         ("efron1993",),
     )
     if any((entry.get("difference") or {}).get("p_adjusted") is not None for entry in found["rules"]):

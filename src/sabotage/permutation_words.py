@@ -12,8 +12,9 @@ from sabotage.sentences import Sentence
 def describe_test(test: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Sentence]:
     """Describe one permutation test by its fields in audit.json, and the settings that are not among them."""
     what = in_words(test["statistic"])
+    moved = test["exchanged"].removesuffix("; no row keeps its own")  # which has a sentence of its own
     yield Sentence(
-        f"Whether decisions depend on the reliability scores was tested by permuting {test['exchanged']}, with"
+        f"Whether decisions depend on the reliability scores was tested by permuting {moved}, with"
         f" evidence, availability, truth and the rule held fixed",
         ("moon2026quality",),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sabotage.contents import audit_file, read_content
+from sabotage.contents import audit_file, read_content, taken_apart
 from sabotage.errors import SabotageError, SabotageWarning
 
 if TYPE_CHECKING:
@@ -56,15 +56,8 @@ class SavedAudit:
         from sabotage.reports.drawn import pictures
         from sabotage.reports.page import report_page
 
-        try:
+        with taken_apart(self.path):
             return report_page(self.content, self.cases, pictures(self.content))
-        except SabotageError:
-            raise
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            what = f"{type(error).__name__}: {error}"
-            raise SabotageError(
-                f"{self.path} is damaged, or of another version ({what}): analyze the table again"
-            ) from error
 
     def _repr_html_(self) -> str:
         from sabotage.reports.cards import audit_card

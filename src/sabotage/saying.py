@@ -1,5 +1,6 @@
 """Numbers and verdicts in words: what a permutation test found, and what it did not show."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,15 @@ from sabotage.errors import count_of
 from sabotage.panel import Panel
 from sabotage.results import Permutation
 from sabotage.verdicts import VISIBLE_SHARE
+
+# A minus before a number that ends as one: "-1+2" is somebody's name. And that of a power of ten.
+_MINUS = re.compile(r"(?<![^\s(\[])-(?=\.?\d[\d,.]*(?:e-?\d+)?(?:[\s)\];:%]|$))|(?<=\de)-(?=\d+(?:\W|$))")
+_WITHIN = re.compile(r"\+-(?=\.?\d)")
+
+
+def typeset(text: str) -> str:
+    """Write minus and plus-minus before numbers as such, for pages and figures; a terminal's stay what keys have."""
+    return _MINUS.sub("−", _WITHIN.sub("±", text))
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -226,3 +226,54 @@ def test_colours_are_visible_on_light_and_on_dark_paper(paper):
     for role, colour in ROLE_COLOURS.items():
         if role != "absent":  # hatched
             assert contrast(colour) >= 2.1
+
+
+def marked(content, observed, weightless):
+    """Draw a null whose marks lie at these shares of its axis, and lay it out."""
+    edges = content["curves"]["null"]["edges"]
+    places = {"clean": observed, "uniform_weights": weightless}
+    at = {name: edges[0] + share * (edges[-1] - edges[0]) for name, share in places.items()}
+    ax = Figure(figsize=(3.4, 2.25)).add_subplot()
+    figures.permutation_null(content | {"permutation": content["permutation"] | at}, ax)
+    ax.figure.draw_without_rendering()
+    return ax, list(at.values())
+
+
+@pytest.mark.parametrize("observed", [0.0, 0.15, 0.4, 0.5, 0.6, 0.85, 1.0])
+@pytest.mark.parametrize("weightless", [0.0, 0.2, 0.45, 0.5, 0.7, 1.0])
+def test_no_mark_of_the_null_runs_through_the_text_of_the_other(content, observed, weightless):
+    ax, places = marked(content, observed, weightless)
+    labels = [text for text in ax.texts if text.get_text().startswith(("as observed", "every weight"))]
+    lines = [line for place in places for line in ax.lines if list(line.get_xdata()) == [place] * 2]
+    boxes = [label.get_window_extent() for label in labels]
+    assert not boxes[0].overlaps(boxes[1])
+    for line in lines:
+        x, top = ax.transData.transform((line.get_xdata()[0], line.get_ydata()[1]))
+        assert not any(box.x0 < x < box.x1 and top > box.y0 for box in boxes)
+
+
+def test_a_null_without_spread_is_one_line_and_no_wide_bar():
+    ones = make_panel(60, 3, 4)
+    content = json.loads(analyze(ones, n_permutations=20, rule="mean").to_json())
+    ax = figures.permutation_null(content, axes())
+    (bar,) = ax.patches
+    assert bar.get_height() == 20
+    assert bar.get_width() < 0.05 * np.diff(ax.get_xlim())[0]
+
+
+def test_where_nobody_is_a_saboteur_there_is_no_map_of_sabotage(content):
+    parts = content["profiles"]["by_class"]["parts"]
+    nobody = {
+        name: part | {"agents": {agent: {"roles": {"saboteur": 0}} for agent in part["agents"]}}
+        for name, part in parts.items()
+    }
+    with pytest.raises(SabotageError, match="nobody is a saboteur"):
+        figures.sabotage_by_class(content | {"profiles": {"by_class": {"parts": nobody}}}, axes())
+
+
+def test_steps_of_nothing_have_no_minus(content):
+    same = dict.fromkeys(("best_agent_accuracy", "oracle_accuracy", "oracle_accuracy_if_independent"), 0.5)
+    bounds = content["bounds"] | same | {"oracle_accuracy_if_independent": 0.5 - 1e-12}
+    decision = content["decision"] | {"accuracy": 0.5}
+    ax = figures.headroom_waterfall(content | {"bounds": bounds, "decision": decision}, axes())
+    assert [text for text in texts(ax) if text.startswith("50.0 %")] == ["50.0 %", *["50.0 %  +0.0"] * 3]

@@ -17,7 +17,7 @@ from sabotage.reports.page import report_page
 
 from sabotage import Panel, analyze, diagnose, permute
 from sabotage import replay as replayed
-from sabotage.saying import what_was_found, what_was_not_shown
+from sabotage.saying import typeset, what_was_found, what_was_not_shown
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "path", "rect", "use", "line"}
 EVIL = "<script>alert(1)</script>"
@@ -331,7 +331,7 @@ def test_the_page_shows_the_verdict_with_what_stands_beside_it():
     assert f"Permutation test: {audit.permutation.verdict.word}</h2>" in html
     text = unescape(html).replace("\xa0", " ")
     for sentence in (what_was_found(panel, audit.permutation), what_was_not_shown(audit.permutation)):
-        assert sentence in text
+        assert typeset(sentence) in text
     assert audit.permutation.exchanged in text
     for heading in ("Controls", "Dose-response", "Headroom"):
         assert f"<h3>{heading}</h3>" in html

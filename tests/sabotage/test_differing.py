@@ -167,3 +167,12 @@ def test_names_from_files_do_no_harm(first, capsys):
     assert "\x1b" not in capsys.readouterr().out
     for format in ("csv", "markdown", "latex"):
         assert "\x1b" not in render(diff(a, b), format)
+
+
+def test_numbers_that_one_audit_has_as_null_are_not_those_of_another_version(first):
+    null = json.loads(json.dumps(first))
+    null["decision"] |= {"top_k": None, "rule": None}
+    found = diff(first, null)
+    assert found.missing == ()
+    lost = {change.name: (change.first, change.second) for change in found.of("decision")}
+    assert lost == {f"top_{k}": (share, None) for k, share in first["decision"]["top_k"].items()}

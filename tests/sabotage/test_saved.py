@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 
 import pytest
 from builders import make_panel
@@ -11,6 +12,9 @@ from sabotage.reports.rebuilding import rebuild
 from sabotage.reports.writing import write_audit
 
 from sabotage import SabotageError, SabotageWarning, analyze, load_audit
+from sabotage.differing import diff
+from sabotage.gates import Gate, check
+from sabotage.methods import describe_methods
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,18 @@ def test_what_is_damaged_inside_is_one_sentence(copy):
         load_audit(copy).to_html()
     with pytest.raises(SabotageError, match="cannot be read: No such file"):
         load_audit(copy / "none.json")
+
+
+@pytest.mark.parametrize("key", ["input", "settings", "decision", "agents"])
+@pytest.mark.parametrize("value", [None, "x", 3])
+def test_what_is_damaged_is_one_sentence_for_every_reader(copy, key, value):
+    audit = json.loads((copy / "audit.json").read_text())
+    damaged = audit | {key: value}
+    gates = [Gate("min_accuracy", 0.5), Gate("max_saboteur_rate", 0.1)]
+    readers = [lambda: describe_methods(damaged), lambda: diff(audit, damaged), lambda: check(damaged, gates)]
+    for read in readers:
+        with suppress(SabotageError):  # and nothing else: what it does not look at may be whatever it is
+            read()
 
 
 def test_the_page_goes_where_it_is_wanted(copy, tmp_path):
