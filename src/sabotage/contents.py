@@ -28,6 +28,12 @@ def content_of(audit: Any) -> Mapping[str, Any]:
     return content
 
 
+def audit_file(path: str | Path) -> Path:
+    """Return the file audit.json: itself, or that in the folder that `sabotage analyze -o` wrote it to."""
+    place = Path(path)
+    return place / "audit.json" if place.is_dir() else place
+
+
 @contextmanager
 def taken_apart(what: str) -> Iterator[None]:
     """Raise SabotageError where a part of a content is missing, or of another kind than an audit has."""
@@ -38,12 +44,6 @@ def taken_apart(what: str) -> Iterator[None]:
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise SabotageError(f"{what} is damaged, or of another version ({found}): analyze the table again") from error
-
-
-def audit_file(path: str | Path) -> Path:
-    """Return the file audit.json: itself, or that in the folder that `sabotage analyze -o` wrote it to."""
-    place = Path(path)
-    return place / "audit.json" if place.is_dir() else place
 
 
 def is_audit(path: object) -> bool:
