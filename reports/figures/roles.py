@@ -163,7 +163,7 @@ def sabotage_by_class(audit: Source, ax: Axes | None = None) -> Axes:
         for spine in ax.spines.values():
             spine.set_visible(False)
         cells = "" if counts.size > MOST_NUMBERS else "; in a cell: those with the agent as saboteur"
-        about = f"in brackets: the class's wrong decisions{cells}; darker: a larger share, at most {percent(top, 0)}"
+        about = f"in brackets: the class's wrong decisions{cells}; stronger: a larger share, at most {percent(top, 0)}"
         if left_out:
             about += f"; {left_out} more classes, with no more sabotage, are not shown"
         heading(ax, "Wrong decisions that each agent sabotages, by class", about)

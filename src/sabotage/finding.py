@@ -36,15 +36,20 @@ def _decisions(n: int) -> str:
 
 def _sabotage(panel: Panel, profiles: Sequence[Profile], totals: SabotageTotals) -> str:
     if totals.n_wrong == 0:
-        return f"None of the {count_of(panel.n_examples, 'decision')} is wrong, so nobody sabotages."
+        who = (
+            "The one decision is right"
+            if panel.n_examples == 1
+            else f"None of the {panel.n_examples:,} decisions is wrong"
+        )
+        return f"{who}, so nobody sabotages."
     saboteurs = sorted((p for p in profiles if p.roles["saboteur"]), key=lambda p: -p.roles["saboteur"])
     if not saboteurs:
         sure = [p.threshold for p in profiles if p.threshold is not None]
+        which = "the one wrong decision follows no label"
+        if totals.n_wrong > 1:
+            which = f"none of the {_decisions(totals.n_wrong)} follows a label"
         bar = f"{sure[0]:g}" if len(set(sure)) == 1 else "its threshold"
-        return (
-            f"Nobody sabotages: none of the {_decisions(totals.n_wrong)} follows a label that its agent held with a"
-            f" confidence of at least {bar}."
-        )
+        return f"Nobody sabotages: {which} that its agent held with a confidence of at least {bar}."
     parts = []
     for place, profile in enumerate(saboteurs[:NAMED]):
         count, knew = profile.roles["saboteur"], profile.recoverable_saboteur

@@ -274,6 +274,8 @@ def test_nobody_sabotages():
         "Nobody sabotages: none of the 12 wrong decisions follows a label that its agent held with a confidence of at"
         " least 0.7."
     )
+    one = sentences([agent("voice", 0, 0)], 1, 0.5, None)
+    assert one[0].startswith("Nobody sabotages: the one wrong decision follows no label that its agent held")
     perfect = sentences([agent("voice", 0, 0)], 0, 1.0, None)
     assert perfect[0] == "None of the 7,442 decisions is wrong, so nobody sabotages."
 
