@@ -74,7 +74,7 @@ def main() -> None:
     audit = sabotage.analyze(panel, n_permutations=200, exact=False, attribute=None)
 
     def profiles() -> None:
-        profile_in_full(panel, audit.role_table, audit.replay, audit.agents, audit.decision, Notes())
+        profile_in_full(panel, audit.role_table, audit.agents, audit.decision, Notes())
 
     profiles()
     print(f"{options.examples:,} examples, three agents, seven classes")

@@ -23,6 +23,7 @@ def grouped(n=200, n_groups=25, seed=0, **options) -> Panel:
     return replace(make_panel(n, 3, 4, seed, columns={"g": pa.array(group)}, **options), group="g")
 
 
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
 @pytest.mark.parametrize("statistic", list(SCORE))
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_headroom_is_made_of_scikit_learns_scores(statistic, missing):
