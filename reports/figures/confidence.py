@@ -220,8 +220,7 @@ def risk_coverage(audit: Source, ax: Axes | None = None) -> Axes:
                 continue
             own, look = found[agent], agent_look(place)
             ax.plot(own["coverage"], own["risk"], color=look.colour, linestyle=look.line, label=short(agent))
-            text = f"{short(agent, 12)}, n = {own['n']:,}"
-            ends.append((own["risk"][-1], text, look.colour, look.line))
+            ends.append((own["risk"][-1], f"{short(agent, 10)} {_area(content, agent)}", look.colour, look.line))
         ax.set_xlim(0, 1)
         # The first few of a curve are one or two examples, which may all be wrong: they do not set the scale.
         top = max(
@@ -234,5 +233,14 @@ def risk_coverage(audit: Source, ax: Axes | None = None) -> Axes:
         label_lines(ax, ends)
         ax.set_xlabel("share kept, most confident first")
         ax.set_ylabel("of them wrong")
-        heading(ax, "Risk over coverage")
+        sizes = sorted({own["n"] for own in found.values()})
+        both = " to ".join(f"{n:,}" for n in (sizes if len(sizes) == 1 else (sizes[0], sizes[-1])))
+        heading(ax, "Risk over coverage", f"area under it [95 %]; n = {both}")
     return ax
+
+
+def _area(content: Content, agent: str) -> str:
+    """Return the area under an agent's curve, with its interval where there is one."""
+    profile = content["agents"][agent]
+    span = profile.get("intervals", {}).get("aurc")
+    return f"{profile['aurc']:.2f}" + ("" if span is None else f" [{span[0]:.2f}, {span[1]:.2f}]")

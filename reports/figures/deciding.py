@@ -62,6 +62,7 @@ def top_k_curve(audit: Source, ax: Axes | None = None) -> Axes:
     """Draw coverage over k, of the decision and each agent, against chance and the most frequent classes."""
     with canvas(audit, ax, top_k_size) as (content, ax):
         top, ends = _covered(content), []
+        n_classes, n = len(content["input"]["classes"]), content["input"]["n_examples"]
         k = np.array(top["k"][: _shown(top)])
         lines: list[tuple[str, Any, str, Any, str, str, float]] = [
             ("decision", top["decision"], INK, "solid", "o", INK, 1.6)
@@ -76,8 +77,8 @@ def top_k_curve(audit: Source, ax: Axes | None = None) -> Axes:
                 continue
             share = np.array(own["covered"][: len(k)])
             x = k + (place - (len(lines) - 1) / 2) * room  # beside each other, so that intervals can be told apart
-            for at, span in zip(x, own["intervals"][: len(k)], strict=True):
-                if span is not None:
+            for number, at, span in zip(k, x, own["intervals"][: len(k)], strict=True):
+                if span is not None and number < n_classes:  # all classes cover the truth whatever the sample
                     ax.plot([at, at], span, color=colour, linewidth=0.7)
             ax.plot(x, share, color=colour, linestyle=dash, linewidth=width, marker=marker, markersize=2.4,
                     markerfacecolor=fill, markeredgewidth=0.6, label=name)  # fmt: skip
@@ -97,7 +98,6 @@ def top_k_curve(audit: Source, ax: Axes | None = None) -> Axes:
         ax.spines["right"].set_visible(True)
         names = label_lines(ax, ends, side="left")
         ax.set_xlabel("k")
-        n_classes, n = len(content["input"]["classes"]), content["input"]["n_examples"]
         heading(ax, f"Truth among the k best of {n_classes} classes", f"n = {n:,} (lines: 95 %)", names=names)
     return ax
 

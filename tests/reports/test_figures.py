@@ -134,8 +134,14 @@ def test_lines_of_coverage_risk_and_worth(audit):
     np.testing.assert_allclose(lines["agent1"], top.agents["agent1"].covered)
     np.testing.assert_allclose(lines["chance"], top.chance)
     np.testing.assert_allclose(lines["frequent"], top.frequent)
+    upright = [line for line in ax.lines if len(line.get_xdata()) == 2 and len(set(line.get_xdata())) == 1]
+    drawn = [span for own in (top.decision, *top.agents.values()) for span in own.intervals[: len(lines["chance"])]]
+    assert len(drawn) == 4 * audit.panel.n_classes  # and at k = C nothing is left to chance
+    assert len(upright) == 4 * (audit.panel.n_classes - 1)
     ax = figures.risk_coverage(audit, axes())
     assert [tuple(line.get_ydata()) for line in ax.lines] == [own.risk for own in audit.curves.risk_coverage.values()]
+    low, high = audit.agents[1].intervals["aurc"]
+    assert f"agent1 {audit.agents[1].aurc:.2f} [{low:.2f}, {high:.2f}]" in [text.get_text() for text in ax.texts]
     ax = figures.shapley_bars(audit, axes())
     found = audit.attribution.statistics["balanced_accuracy"].panel
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([own.value for own in found.shapley.values()])
