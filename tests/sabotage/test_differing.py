@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 
 import pytest
 from builders import make_panel
@@ -33,6 +34,14 @@ def test_nothing_changed(first):
     assert found.nothing
     assert found.summary == "Nothing changed."
     assert (found.changes, found.settings, found.notes) == ((), (), ())
+
+
+def test_the_last_bit_is_no_change(first):
+    other = json.loads(json.dumps(first))
+    agent = other["agents"]["agent0"]
+    agent["auroc_confidence"] = math.nextafter(agent["auroc_confidence"], 1)
+    agent["accuracy"] += 1e-9
+    assert [change.name for change in diff(first, other).changes] == ["accuracy"]
 
 
 def test_an_audit_and_its_json_are_the_same():
