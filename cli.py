@@ -6,15 +6,14 @@ from typing import Any
 import click
 from sabotage.reports.progress import progress_bar
 
+from sabotage.audit_commands import AUDIT_COMMANDS
 from sabotage.command_options import (
     attributing_options,
     comparing_options,
     demo_options,
-    describing_options,
     permuting_options,
 )
-from sabotage.errors import SabotageError, printable
-from sabotage.gate_options import gate_options, gates_of
+from sabotage.errors import SabotageError
 from sabotage.options import (
     assessing_options,
     beside_options,
@@ -39,9 +38,7 @@ from sabotage.options import (
     what_if_options,
 )
 from sabotage.shell import (
-    FAILED,
     Files,
-    audited,
     check_kept,
     check_parquet,
     learned,
@@ -143,24 +140,6 @@ def analyze(
         terminal.print_audit(audit, output is not None)
         if output is not None:
             terminal.print_written(output, figures=drawn)
-
-
-@commands.command(short_help="Make the page of an audit.json again, and its figures.")
-@click.argument("file", type=click.Path(), metavar="AUDIT.JSON")
-@click.option("-o", "--output", metavar="PLACE", help="A folder, or a name that ends in .html.")
-@click.option("--figures", metavar="F,F", default="none", help="Write figures too: svg, png, pdf.")
-def report(file: str, output: str | None, figures: str) -> None:
-    """Make report.html again from an audit.json, and from the cases.json beside it, without computing anything.
-
-    \b
-    sabotage report out/audit.json
-    sabotage report out/audit.json -o paper/ --figures svg,pdf
-    """
-    from sabotage.reports import terminal
-    from sabotage.reports.rebuilding import rebuild
-
-    page, *names = rebuild(file, output, figures.split(","))
-    terminal.print_rebuilt(page, names)
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")
@@ -320,96 +299,6 @@ def attribute(file: Files, format: str, as_json: bool, **options: Any) -> None:
     with progress_bar("examples") as progress:
         found = attribute_rule(ready, **settings, progress=progress)
     show(found, format, attributing.print_attribution, attributing.render)
-
-
-@commands.command(short_help="Say what changed between two audits.")
-@click.argument("first", type=click.Path())
-@click.argument("second", type=click.Path())
-@format_option
-@json_option
-def diff(first: str, second: str, format: str, as_json: bool) -> None:
-    """Say what changed from the audit FIRST to the audit SECOND: settings, input, then numbers.
-
-    Both are audit.json, or the folders that they are in.
-
-    Whether the 95 % intervals of a number overlap is said where both audits have one; it is no test.
-
-    \b
-    sabotage diff before/audit.json after/audit.json
-    """
-    from sabotage.reports import differing
-
-    from sabotage.contents import read_content
-    from sabotage.differing import diff as compare_audits
-
-    format = one_format(format, as_json)
-    found = compare_audits(read_content(first), read_content(second))
-    show(found, format, differing.print_difference, differing.render)
-
-
-@commands.command(short_help="Hold an audit against limits; exit 1 where one fails.")
-@table_options
-@gate_options
-@rule_option
-@learning_options
-@score_options
-@role_options
-@statistic_option
-@test_options
-@json_option
-def check(file: Files, by_interval: bool, as_json: bool, **options: Any) -> int:
-    """Hold FILE, an audit.json or a table that is audited first, against limits; for continuous integration.
-
-    Exits 0 where all hold, 1 where one fails (as a null number does), 2 for an error. AGENT=X is about one agent.
-
-    \b
-    sabotage check out/audit.json --min-accuracy 0.7 --max-saboteur-rate voice=0.1
-    sabotage check preds.parquet --require-verdict helpful,neutral --by-interval --min-gap 0
-    """
-    from sabotage.reports import gating
-
-    from sabotage.gates import check as check_audit
-    from sabotage.gates import require_gates
-
-    gates = gates_of(options)
-    require_gates(gates)  # before anything is computed
-    options["dose_response"] = False
-    quick = {} if any(gate.needs_test for gate in gates) else {"n_permutations": 0}
-    found = check_audit(audited(file, options, controls=False, **quick), gates, by_interval=by_interval)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        gating.print_checked(found)
-    return 0 if found.holds else FAILED
-
-
-@commands.command(short_help="Describe an audit for the methods section of a paper.")
-@table_options
-@rule_option
-@learning_options
-@score_options
-@role_options
-@statistic_option
-@test_options
-@beside_options
-@describing_options
-def methods(file: Files, format: str, bibtex: bool, **options: Any) -> None:
-    """Print a paragraph for the methods section of a paper, and its sources.
-
-    FILE is an audit.json, or a table that is audited first. Nothing is said that was not done.
-
-    \b
-    sabotage methods out/audit.json
-    sabotage methods out/audit.json --format latex > methods.tex
-    sabotage methods out/audit.json --bibtex > methods.bib
-    """
-    from sabotage.reports import describing
-
-    from sabotage.methods import describe_methods
-
-    found = describe_methods(audited(file, options))
-    text = describing.to_bibtex(found) if bibtex else describing.render(found, format)
-    click.echo(printable(text), nl=False)
 
 
 @commands.command(short_help="Fit a learned rule and write it, to be used as any other.")
@@ -617,6 +506,10 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
 
 
 PROFILE_KEYS = ("decision", "agents", "between_agents", "bounds", "sabotage_totals", "profiles", "notes")
+
+
+for command in AUDIT_COMMANDS:
+    commands.add_command(command)
 
 
 def main() -> None:
