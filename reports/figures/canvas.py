@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, ScaledTranslation
@@ -89,11 +90,15 @@ def thinned(names: Sequence[str], most: int) -> list[str]:
     return [name if place % step == 0 else "" for place, name in enumerate(names)]
 
 
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes stand in, the outermost: `get_figure(root=True)` is of matplotlib 3.10."""
+    whole: Figure = ax.figure.figure
+    return whole
+
+
 def below(ax: Axes, points: float) -> Any:
     """Return the transform of a place that many points below the axes: x and y in shares of the axes."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return ax.transAxes + ScaledTranslation(0, -points / 72, figure.dpi_scale_trans)
+    return ax.transAxes + ScaledTranslation(0, -points / 72, figure_of(ax).dpi_scale_trans)
 
 
 def legend_below(ax: Axes, points: float, columns: int, **options: Any) -> None:
@@ -114,10 +119,8 @@ def heading(ax: Axes, title: str, about: str = "", above: float = 4, names: Sequ
         x = min(box.x0 for box in (ax.bbox, ticks, *boxes) if box is not None)
         return Bbox.from_extents(x, ax.bbox.y0, ax.bbox.x1, ax.bbox.y1)
 
-    figure = ax.get_figure(root=True)
-    assert figure is not None
     # Of axes that fill a figure; a text that is too wide would make them narrower.
-    width = figure.get_size_inches()[0] * 72 * ax.get_position().width / 0.775
+    width = figure_of(ax).get_size_inches()[0] * 72 * ax.get_position().width / 0.775
     y = above
     for text, size in ((about, SMALL), (title, 7.5)):
         if text:
@@ -138,7 +141,7 @@ def beside(ax: Axes, y: float, text: str) -> None:
 
 def height_of(ax: Axes) -> float:
     """Return the height of axes in points, about: a layout may yet change it."""
-    return float(ax.get_window_extent().height / ax.get_figure(root=True).dpi * 72)  # type: ignore[union-attr]
+    return float(ax.get_window_extent().height / figure_of(ax).dpi * 72)
 
 
 def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:

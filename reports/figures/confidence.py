@@ -15,6 +15,7 @@ from sabotage.reports.figures.canvas import (
     below,
     beside,
     canvas,
+    figure_of,
     heading,
     label_lines,
     line_height,
@@ -116,9 +117,7 @@ def _label(content: Content, agent: str, columns: int) -> str:
 
 def _left_of(ax: Axes, points: float) -> Transform:
     """Return the transform of a place that many points left of the axes."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return ax.transAxes + ScaledTranslation(-points / 72, 0, figure.dpi_scale_trans)
+    return ax.transAxes + ScaledTranslation(-points / 72, 0, figure_of(ax).dpi_scale_trans)
 
 
 def _diagram(ax: Axes, content: Content, agent: str, colour: str) -> None:
@@ -132,8 +131,9 @@ def _diagram(ax: Axes, content: Content, agent: str, colour: str) -> None:
     counts[[int(one["low"] * BINS + 0.5) for one in bins]] = n / n.max() * COUNTS_TO
     ax.stairs(counts, np.arange(BINS + 1) / BINS, fill=True, color=AXIS, alpha=0.35, linewidth=0)
     ax.plot([0, 1], [0, 1], color=AXIS, linewidth=0.6, linestyle=(0, (3, 2)))
-    ax.errorbar(x, share, [np.maximum(share - low, 0), np.maximum(high - share, 0)], color=colour, elinewidth=0.7,
-                linewidth=0.9, marker="o", markersize=2.4, clip_on=False)  # fmt: skip
+    reach = np.maximum([share - low, high - share], 0)
+    ax.errorbar(x, share, reach, color=colour, elinewidth=0.7, linewidth=0.9, marker="o", markersize=2.4,
+                clip_on=False)  # fmt: skip
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_aspect("equal")

@@ -13,6 +13,7 @@ from sabotage.reports.figures.canvas import (
     Size,
     Source,
     canvas,
+    figure_of,
     heading,
     needed,
     percent_axis,
@@ -91,7 +92,7 @@ def permutation_null(audit: Source, ax: Axes | None = None) -> Axes:
 def _mark(ax: Axes, marks: Sequence[tuple[float, str, str, Any]]) -> None:
     """Draw two marks with their texts above the bars, away from each other where there is room, never across a mark."""
     low, high = ax.get_xlim()
-    room = MARK_TEXT / (ax.get_window_extent().width / ax.get_figure(root=True).dpi * 72)  # type: ignore[union-attr]
+    room = MARK_TEXT / (ax.get_window_extent().width / figure_of(ax).dpi * 72)
     places = [(mark[0] - low) / (high - low) for mark in marks]
     for k, (value, text, colour, dash) in enumerate(marks):
         is_left = places[k] < places[1 - k] or (places[k] == places[1 - k] and k == 0)
