@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
+from sabotage.reports.tables import Cell, Table, brief, in_format, rounded, span
 
 from sabotage.errors import printable
 from sabotage.intervals import Estimate
@@ -10,7 +10,6 @@ from sabotage.measures import in_words
 from sabotage.saying import level
 from sabotage.shares import Attributed, Attribution, Shares
 
-FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
 MOST_PARTS = 12  # classes or groups of one table on a terminal
 MOST_PAIRS = 15
 MOST_AGENTS = 5  # side by side
@@ -18,7 +17,7 @@ MOST_AGENTS = 5  # side by side
 
 def render(attribution: Attribution, format: str) -> str:
     """Return an attribution as "csv" (all numbers), "latex" or "markdown" (what goes into a paper)."""
-    return FORMATS[format](full_table(attribution) if format == "csv" else paper_table(attribution))
+    return in_format(format, attribution, full_table, paper_table)
 
 
 def full_table(attribution: Attribution) -> Table:

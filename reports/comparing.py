@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
+from sabotage.reports.tables import Cell, Table, brief, in_format, rounded, span
 
 from sabotage.comparison import Comparison
 from sabotage.entries import Entry, flat
-from sabotage.errors import unknown
 from sabotage.measures import in_words
 from sabotage.saying import p_text
 
 NONE = "-"
-FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
 
 
 def render(comparison: Comparison, format: str) -> str:
@@ -19,9 +17,7 @@ def render(comparison: Comparison, format: str) -> str:
 
     Raises SabotageError for another format.
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    return FORMATS[format](full_table(comparison) if format == "csv" else paper_table(comparison))
+    return in_format(format, comparison, full_table, paper_table)
 
 
 def full_table(comparison: Comparison) -> Table:

@@ -4,16 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sabotage.reports.tables import Cell, Table, brief, rounded, span, to_csv, to_latex, to_markdown
+from sabotage.reports.tables import Cell, Table, brief, in_format, rounded, span
 
 from sabotage.differing import GROUPS, Change, Difference
-from sabotage.errors import unknown
 from sabotage.saying import series
 
 NONE = "-"
 LONGEST = 30  # letters of a setting
 MOST = 8  # numbers of a group that text shows
-FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
 WORDS = {
     "macro_f1": "macro-F1",
     "ece": "ECE",
@@ -45,9 +43,7 @@ def render(difference: Difference, format: str) -> str:
 
     Raises SabotageError for another format.
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    return FORMATS[format](full_table(difference) if format == "csv" else paper_table(difference))
+    return in_format(format, difference, full_table, paper_table)
 
 
 def full_table(difference: Difference) -> Table:

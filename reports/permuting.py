@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table as Grid
-from sabotage.reports.tables import Cell, Table, rounded, span, to_csv, to_latex, to_markdown
+from sabotage.reports.tables import Cell, Table, in_format, rounded, span
 from sabotage.reports.terminal import console, grid, name_table, safe
 
 from sabotage.controls import Controls, DoseResponse
 from sabotage.diagnosis import Diagnosis
-from sabotage.errors import count_of, unknown
+from sabotage.errors import count_of
 from sabotage.headroom import Headroom
 from sabotage.moments import Moments
 from sabotage.notes import folded
@@ -18,7 +18,6 @@ from sabotage.saying import amount, p_text, percent
 from sabotage.verdicts import VISIBLE_SHARE
 
 NONE = "-"
-FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
 APART = ("broken", "seeds", "within", "gap_interval", "against_weightless")  # no numbers, or several
 
 
@@ -27,9 +26,7 @@ def render(diagnosis: Diagnosis, format: str) -> str:
 
     Raises SabotageError for another format.
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    return FORMATS[format](full_table(diagnosis) if format == "csv" else paper_table(diagnosis))
+    return in_format(format, diagnosis, full_table, paper_table)
 
 
 def full_table(diagnosis: Diagnosis) -> Table:

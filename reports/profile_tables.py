@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sabotage.reports.tables import Cell, Table, brief, span, to_csv, to_latex, to_markdown
+from sabotage.reports.tables import FORMATS, Cell, Table, brief, span, to_csv
 
 from sabotage.audit import Audit
 from sabotage.breakdowns import Breakdown, Part
@@ -14,7 +14,6 @@ from sabotage.leading import find_leader
 from sabotage.profiles import Profile
 
 NONE = "-"
-FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
 PAPER = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",

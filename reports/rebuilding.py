@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sabotage.errors import SabotageError
-from sabotage.files import written
+from sabotage.files import make_folder, written
 from sabotage.saved import load_audit
 
 PAGES = (".html", ".htm")
@@ -31,10 +31,7 @@ def rebuild(path: str, output: str | None, formats: Sequence[str]) -> list[str]:
     if page.exists() and (page.is_dir() or page.samefile(audit.path)):
         raise SabotageError(f"{page} is no place for a page: give -o a folder, or a name that ends in .html")
     text = audit.to_html()
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SabotageError(f"{page.parent} cannot be made: {error.strerror or error}") from None
+    make_folder(page.parent)
     with written(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
     figures = write_figures(dict(audit.content), page.parent / "figures", formats) if formats else []

@@ -6,10 +6,11 @@ Names come from files and may hold anything: none can end a cell, run as a formu
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sabotage.errors import SabotageError, printable
+from sabotage.errors import SabotageError, printable, unknown
 
 # What a spreadsheet may take for the beginning of a formula, in full width too.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -144,6 +145,20 @@ def to_latex(table: Table) -> str:
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [f"\\par{{\\footnotesize {_latex_number(note)}\\par}}" for note in table.notes]
     return "\n".join([*lines, f"\\end{{{place}}}", ""])
+
+
+Found = TypeVar("Found")
+FORMATS = {"csv": to_csv, "latex": to_latex, "markdown": to_markdown}
+
+
+def in_format(format: str, found: Found, full: Callable[[Found], Table], paper: Callable[[Found], Table]) -> str:
+    """Return a result as "csv" (its full table), "latex" or "markdown" (what goes into a paper).
+
+    Raises SabotageError for another format.
+    """
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    return FORMATS[format]((full if format == "csv" else paper)(found))
 
 
 def markdown_text(text: str) -> str:

@@ -13,7 +13,7 @@ from sabotage.reports.tables import FORMULA_STARTS
 from sabotage import media as medias
 from sabotage.audit import Audit
 from sabotage.errors import SabotageError, SabotageWarning
-from sabotage.files import written
+from sabotage.files import make_folder, written
 
 FILES = ("audit.json", "cases.json", "roles.parquet", "profiles.csv", "report.html")
 FIGURES = "figures"  # the folder of them
@@ -78,11 +78,11 @@ def write_audit(
         "cases.json": json.dumps(cases, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n",
         "report.html": report_page(audit.content, cases, pictures(audit.content, rendered)),
     }
-    _make(folder)
+    make_folder(folder)
     with ExitStack() as files:
         if rendered.files:
             files.callback(_remove_empty, folder / FIGURES)  # where something fails, which is after the files are gone
-            _make(folder / FIGURES)
+            make_folder(folder / FIGURES)
         for name, made in rendered.files.items():
             files.enter_context(written(folder / FIGURES / name)).write_bytes(made)
         for name, text in texts.items():
@@ -91,13 +91,6 @@ def write_audit(
         write_roles(audit, files.enter_context(written(folder / "roles.parquet")))
     _remove_stale(folder / FIGURES, rendered.files)
     return list(rendered.files)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SabotageError(f"{folder} cannot be made: {error.strerror or error}") from None
 
 
 def _remove_empty(folder: Path) -> None:

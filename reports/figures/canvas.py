@@ -84,12 +84,6 @@ def name_ticks(axis: Axis, at: Sequence[float], names: Sequence[str], **look: An
     axis.set_ticks(list(at), list(names), parse_math=False, **look)
 
 
-def thinned(names: Sequence[str], most: int) -> list[str]:
-    """Leave out names so that at most `most` stay, at even steps from the first on."""
-    step = -(-len(names) // most)
-    return [name if place % step == 0 else "" for place, name in enumerate(names)]
-
-
 def figure_of(ax: Axes) -> Figure:
     """Return the figure that axes stand in, the outermost: `get_figure(root=True)` is of matplotlib 3.10."""
     whole: Figure = ax.figure.figure
@@ -215,11 +209,6 @@ def fill_cell(ax: Axes, row: int, column: int, colour: str, strength: float) -> 
 def write_cell(ax: Axes, row: int, column: int, text: str) -> None:
     """Write into the cell of a matrix."""
     ax.text(column, row, text, ha="center", va="center", fontsize=SMALL, in_layout=False)
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent_axis(axis: Axis) -> None:

@@ -26,6 +26,7 @@ from sabotage.reports.figures.canvas import (
 )
 from sabotage.reports.style import AXIS, ROLE_COLOURS, agent_look
 
+from sabotage.contents import interval_of
 from sabotage.errors import SabotageError
 from sabotage.saying import series
 from sabotage.scoring import BINS
@@ -108,7 +109,7 @@ def reliability_diagram(audit: Source, ax: Axes | None = None) -> Axes:
 def _label(content: Content, agent: str, columns: int) -> str:
     """Return what stands above one agent's diagram, as much of it as there is room for."""
     own = content["agents"][agent]
-    span = (own.get("intervals") or {}).get("ece")
+    span = interval_of(own, "ece")
     if columns > 2:
         return f"{short(agent, 14 if columns == 3 else 10)}\nECE {own['ece']:.3f}"
     interval = "" if span is None else f" [{span[0]:.3f}, {span[1]:.3f}]"
@@ -242,5 +243,5 @@ def risk_coverage(audit: Source, ax: Axes | None = None) -> Axes:
 def _area(content: Content, agent: str) -> str:
     """Return the area under an agent's curve, with its interval where there is one."""
     profile = content["agents"][agent]
-    span = profile.get("intervals", {}).get("aurc")
+    span = interval_of(profile, "aurc")
     return f"{profile['aurc']:.2f}" + ("" if span is None else f" [{span[0]:.2f}, {span[1]:.2f}]")

@@ -20,12 +20,12 @@ from sabotage.reports.figures.canvas import (
     name_ticks,
     needed,
     percent_axis,
-    plural,
     short,
 )
 from sabotage.reports.style import AXIS, INK, PAPER, agent_look
 
-from sabotage.errors import SabotageError
+from sabotage.contents import interval_of
+from sabotage.errors import SabotageError, count_of
 from sabotage.measures import in_words
 from sabotage.saying import percent
 
@@ -53,7 +53,7 @@ def about_top_k(content: Content) -> str:
         f"the decision covers {percent(own['covered'][0])} at k = 1 and {percent(own['covered'][-1])} at k = {k}"
     )  # fmt: skip
     return (
-        f"Share of {plural(content['input']['n_examples'], 'example')} whose truth is among the k highest scores, of"
+        f"Share of {count_of(content['input']['n_examples'], 'example')} whose truth is among the k highest scores, of"
         f" the decision and each agent, with 95 % intervals, against chance and the k most frequent classes; {best}."
     )
 
@@ -118,8 +118,8 @@ def about_headroom(content: Content) -> str:
     """Return what the figure shows, in one sentence."""
     bounds = needed(content, "bounds", "bounds")
     return (
-        f"Accuracy on {plural(content['input']['n_examples'], 'example')}: {percent(bounds['best_agent_accuracy'])} of"
-        f" the best agent, {short(bounds['best_agent'], 40)}, {percent(content['decision']['accuracy'])} of the"
+        f"Accuracy on {count_of(content['input']['n_examples'], 'example')}: {percent(bounds['best_agent_accuracy'])}"
+        f" of the best agent, {short(bounds['best_agent'], 40)}, {percent(content['decision']['accuracy'])} of the"
         f" decision, {percent(bounds['oracle_accuracy'])} of an oracle that is right where some agent is, and"
         f" {percent(bounds['oracle_accuracy_if_independent'])} of one if agents erred independently."
     )
@@ -131,8 +131,12 @@ def headroom_waterfall(audit: Source, ax: Axes | None = None) -> Axes:
         bounds, decision = needed(content, "bounds", "bounds"), content["decision"]
         best = bounds["best_agent"]
         rows = [
-            (f"best agent, {short(best, 14)}", bounds["best_agent_accuracy"], _interval(content["agents"][best])),
-            (f"{decision['source']} decision", decision["accuracy"], _interval(decision)),
+            (
+                f"best agent, {short(best, 14)}",
+                bounds["best_agent_accuracy"],
+                interval_of(content["agents"][best], "accuracy"),
+            ),
+            (f"{decision['source']} decision", decision["accuracy"], interval_of(decision, "accuracy")),
             ("oracle", bounds["oracle_accuracy"], None),
             ("oracle if independent", bounds["oracle_accuracy_if_independent"], None),
         ]
@@ -162,14 +166,8 @@ def headroom_waterfall(audit: Source, ax: Axes | None = None) -> Axes:
         ax.xaxis.set_major_locator(MaxNLocator(4))
         percent_axis(ax.xaxis)
         lines = "; lines: 95 %" if spans else ""
-        heading(ax, f"Accuracy on {plural(content['input']['n_examples'], 'example')}", f"and steps in points{lines}")
+        heading(ax, f"Accuracy on {count_of(content['input']['n_examples'], 'example')}", f"and steps in points{lines}")
     return ax
-
-
-def _interval(found: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return the interval of an accuracy where the audit has one."""
-    span = (found.get("intervals") or {}).get("accuracy")
-    return None if span is None else (span[0], span[1])
 
 
 def shapley_size(content: Content) -> Size:
@@ -194,7 +192,7 @@ def about_shapley(content: Content) -> str:
     best = max(shares["shapley"], key=lambda agent: shares["shapley"][agent]["value"])
     return (
         f"What each agent adds to the {in_words(name)} of {short(found['rule'], 40)} on"
-        f" {plural(shares['n_examples'], 'example')}, from {shares['nobody']:.4f} without agents to"
+        f" {count_of(shares['n_examples'], 'example')}, from {shares['nobody']:.4f} without agents to"
         f" {shares['everybody']:.4f} with all: Shapley values with 95 % intervals, the most from {short(best, 40)},"
         f" {shares['shapley'][best]['value']:+.4f}; hollow, what is lost without it alone."
     )

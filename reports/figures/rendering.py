@@ -14,8 +14,8 @@ from sabotage.reports.figures.canvas import Source, content_of
 from sabotage.reports.figures.registry import Drawing, drawings
 from sabotage.reports.style import AXIS, INK, PAPER, styled
 
-from sabotage.errors import SabotageError, printable, unknown
-from sabotage.files import written
+from sabotage.errors import printable, unknown
+from sabotage.files import make_folder, written
 
 FORMATS = ("svg", "png", "pdf")
 DPI = 300
@@ -107,14 +107,6 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
         if name not in FORMATS:
             raise unknown("figure format", name, FORMATS)
     return tuple(dict.fromkeys(formats))
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder where there is none; raises SabotageError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SabotageError(f"{folder} cannot be made: {error.strerror or error}") from None
 
 
 def _svg(figure: Figure) -> str:

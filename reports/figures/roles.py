@@ -21,15 +21,15 @@ from sabotage.reports.figures.canvas import (
     name_ticks,
     needed,
     percent_axis,
-    plural,
     short,
     write_cell,
 )
 from sabotage.reports.style import AXIS, INK, PAPER, ROLE_COLOURS, agent_look
 
-from sabotage.errors import SabotageError
+from sabotage.contents import interval_of
+from sabotage.errors import SabotageError, count_of
 from sabotage.roles import ROLES
-from sabotage.saying import percent
+from sabotage.saying import percent, percents
 
 MOST_CLASSES = 24  # in one figure
 MOST_NUMBERS = 160  # cells with a count written in
@@ -59,7 +59,7 @@ def about_roles(content: Content) -> str:
     worst = max(agents, key=lambda agent: agents[agent]["roles"]["saboteur"])
     count = agents[worst]["roles"]["saboteur"]
     most = f"the most frequent saboteur is {short(worst, 40)}, on {count:,}" if count else "nobody is a saboteur"
-    return f"Share of {plural(n, 'example')} on which each agent has each role; {most}."
+    return f"Share of {count_of(n, 'example')} on which each agent has each role; {most}."
 
 
 def role_bars(audit: Source, ax: Axes | None = None) -> Axes:
@@ -82,20 +82,18 @@ def role_bars(audit: Source, ax: Axes | None = None) -> Axes:
         percent_axis(ax.xaxis)
         for y, agent in zip(height, agents, strict=True):
             own = content["agents"][agent]
-            beside(ax, float(y), f"{percent(own['roles']['saboteur'] / n)}{_span(own)}")
+            beside(
+                ax,
+                float(y),
+                f"{percent(own['roles']['saboteur'] / n)}{percents(interval_of(own, 'saboteur_per_example'))}",
+            )
         ax.annotate("saboteur", (1, 1), xycoords="axes fraction", xytext=(4, 3), textcoords="offset points",
                     fontsize=SMALL)  # fmt: skip
-        heading(ax, f"Roles on {plural(n, 'example')}")
+        heading(ax, f"Roles on {count_of(n, 'example')}")
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         legend_below(ax, 15, _columns(content), handleheight=0.8)
     return ax
-
-
-def _span(own: Content) -> str:
-    """Return the interval of a saboteur's share, where the audit has one."""
-    span = (own.get("intervals") or {}).get("saboteur_per_example")
-    return "" if span is None else f" [{100 * span[0]:.1f}, {100 * span[1]:.1f}]"
 
 
 def class_size(content: Content) -> Size:
@@ -182,7 +180,7 @@ def about_sweep(content: Content) -> str:
     if not wrong:
         raise SabotageError("the audit has no wrong decision, so there is no sabotage to draw over thresholds")
     return (
-        f"Share of the {plural(wrong, 'wrong decision')} with a saboteur, by agent, over the confidence from which"
+        f"Share of the {count_of(wrong, 'wrong decision')} with a saboteur, by agent, over the confidence from which"
         f" misleading is sabotage: with any saboteur from {total[0]:,} at {at[0]:g} to {total[-1]:,} at {at[-1]:g}."
     )
 
@@ -221,5 +219,5 @@ def tau_sweep(audit: Source, ax: Axes | None = None) -> Axes:
         names = label_lines(ax, ends, side="left")
         ax.set_xlabel("confidence from which misleading is sabotage")
         about = "any, and by agent (bands: 95 %)" if len(lines) <= MOST_BANDS else "any (band: 95 %), and by agent"
-        heading(ax, f"Share of {plural(wrong, 'wrong decision')} with a saboteur", about, 11, names)
+        heading(ax, f"Share of {count_of(wrong, 'wrong decision')} with a saboteur", about, 11, names)
     return ax

@@ -17,11 +17,11 @@ from sabotage.reports.figures.canvas import (
     heading,
     needed,
     percent_axis,
-    plural,
     short,
 )
 from sabotage.reports.style import AXIS, INK
 
+from sabotage.errors import count_of
 from sabotage.measures import in_words
 from sabotage.saying import p_text, percent, typeset
 
@@ -40,8 +40,8 @@ def about_null(content: Content) -> str:
     test = needed(content, "permutation", "permutation test: analyze with n_permutations above 0")
     needed(content, "curves.null", "histogram of the permutation test")
     return (
-        f"{in_words(test['statistic']).capitalize()} of {plural(content['input']['n_examples'], 'example')} under"
-        f" {plural(test['n_permutations'], 'shuffle')} of reliability, {test['broken_mean']:.4f} on average, with"
+        f"{in_words(test['statistic']).capitalize()} of {count_of(content['input']['n_examples'], 'example')} under"
+        f" {count_of(test['n_permutations'], 'shuffle')} of reliability, {test['broken_mean']:.4f} on average, with"
         f" {test['clean']:.4f} as observed and {test['uniform_weights']:.4f} with every weight 1; two-sided p ="
         f" {p_text(test['p_value_two_sided'])}."
     )
@@ -78,7 +78,7 @@ def permutation_null(audit: Source, ax: Axes | None = None) -> Axes:
         weights = short(content["settings"]["weights"], 16)
         what = in_words(test["statistic"])
         about = f"two-sided p = {p_text(test['p_value_two_sided'])}, n = {content['input']['n_examples']:,}"
-        title = f"{what[0].upper()}{what[1:]} under {plural(test['n_permutations'], 'shuffle')} of {weights}"
+        title = f"{what[0].upper()}{what[1:]} under {count_of(test['n_permutations'], 'shuffle')} of {weights}"
         heading(ax, title, about)
         curve = "" if mean is None or not deviation else " (line: normal, exact moments)"
         ax.set_xlabel(f"{what}{curve}")
@@ -117,9 +117,9 @@ def about_dose(content: Content) -> str:
     first = doses["first_seen"]
     seen = "never seen" if first is None else f"first seen at {percent(first, 0)}"
     return (
-        f"Gap of the permutation test when a share of {plural(content['input']['n_examples'], 'example')} takes the"
+        f"Gap of the permutation test when a share of {count_of(content['input']['n_examples'], 'example')} takes the"
         f" best reliability there could be, up to {doses['doses'][-1]['gap']:+.4f} at all of them; {seen} (p at most"
-        f" .05 in 80 % of {doses['n_draws']} draws, {plural(doses['n_permutations'], 'shuffle')} each)."
+        f" .05 in 80 % of {doses['n_draws']} draws, {count_of(doses['n_permutations'], 'shuffle')} each)."
     )
 
 

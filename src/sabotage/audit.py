@@ -302,9 +302,8 @@ engine, progress
         notes.add(f"pivotal flags are null: what {ready.rule.name} decides without an agent is not known")
     elif unknown_pivotal:
         notes.add(
-            f"on {count_of(unknown_pivotal, 'example')} the recorded decision is not what {ready.rule.name}"
-            " replays: the"
-            f" pivotal flags are null and not counted"
+            f"on {count_of(unknown_pivotal, 'example')} the recorded decision is not what {ready.rule.name} replays:"
+            " the pivotal flags are null and not counted"
         )
     profiles = profile_agents(panel, roles, ks, notes)
     profiles, scores, breakdowns = profile_in_full(panel, roles, profiles, scores, notes)

@@ -23,6 +23,14 @@ def written(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none; raises SabotageError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SabotageError(f"{folder} cannot be made: {error.strerror or error}") from None
+
+
 def sha256(paths: Sequence[str]) -> str:
     """Return the SHA-256 of a file, in hexadecimal; of several that of their sorted hashes, one after the other."""
     hashes = []
