@@ -7,6 +7,8 @@ import click
 from sabotage.reports.progress import progress_bar
 
 from sabotage.audit_commands import AUDIT_COMMANDS
+from sabotage.cause_commands import CAUSE_COMMANDS
+from sabotage.cause_options import people_options, run_options, slice_options, unsure_option
 from sabotage.command_options import (
     attributing_options,
     comparing_options,
@@ -102,6 +104,10 @@ def validate(file: Files, **table: Any) -> None:
     "--controls/--no-controls", default=True, show_default=True, help="Run the positive and negative control."
 )
 @beside_options
+@slice_options
+@people_options
+@unsure_option
+@run_options
 @click.option("-o", "--output", metavar="DIR", help="Write audit.json, report.html, figures and tables.")
 @click.option("--media", metavar="PATTERN", help="Where an example's file lies, for links: 'clips/{id}.mp4'.")
 @figures_option
@@ -125,10 +131,11 @@ def analyze(
     writing.check_media(media, output)
     if output is not None:
         writing.check_folder(output)
-    panel = read(file, settings["within"], table)
+    panel = read(file, (*settings["within"], *settings["by"]), table)
     if not as_json:
         terminal.print_panel(panel)
     panel, settings["rule"] = learned(file, panel, settings, table)
+    settings["runs"] = {name: read(path, (), table) for name, path in settings["runs"].items()}
     with progress_bar() as progress:
         audit = analyze_panel(panel, **settings, progress=progress)
     if output is not None:
@@ -508,7 +515,7 @@ def demo(output: str, permutations: int, seed: int, threads: int | None) -> None
 PROFILE_KEYS = ("decision", "agents", "between_agents", "bounds", "sabotage_totals", "profiles", "notes")
 
 
-for command in AUDIT_COMMANDS:
+for command in (*AUDIT_COMMANDS, *CAUSE_COMMANDS):
     commands.add_command(command)
 
 

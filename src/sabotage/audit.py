@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from operator import index
@@ -13,9 +13,11 @@ import numpy as np
 from sabotage import scoring
 from sabotage.agreement import PanelAgreement, measure_agreement
 from sabotage.alignment import Alignment, Routing, measure_alignment, measure_routing
+from sabotage.annotators import UNSURE
 from sabotage.beside import attribute_beside, compare_beside, is_dosed
 from sabotage.breakdowns import Breakdowns
 from sabotage.cases import Cases, list_cases
+from sabotage.causes import Causes, examine_causes
 from sabotage.controls import Controls, DoseResponse
 from sabotage.curves import Curves, measure_curves
 from sabotage.decisions import DecisionScores, SabotageTotals, count_sabotage, score_decision
@@ -25,6 +27,7 @@ from sabotage.files import sha256
 from sabotage.finding import find
 from sabotage.fusion import CLIP, TEMPERATURE, Replay, recorded, replay
 from sabotage.headroom import Headroom
+from sabotage.judging import Judged
 from sabotage.learning import Fitted
 from sabotage.notes import Notes
 from sabotage.panel import Panel
@@ -44,6 +47,7 @@ from sabotage.roles import THRESHOLD, Roles, assign_roles
 from sabotage.rules import Rule
 from sabotage.selfchecks import SabotageCheck, check_sabotage
 from sabotage.shares import Attribution
+from sabotage.slices import SMALLEST
 from sabotage.stages import announce
 from sabotage.verdicts import DELTA
 
@@ -65,7 +69,8 @@ class Audit:
 
     `profiles` and `roles` are DataFrames (one row an agent; one row an example and agent); `agents`, `decision`,
     `bounds`, `breakdowns`, `totals`, `routing`, `alignment` and `self_checks` (one an agent), `agreement`,
-    `permutation`, `controls`, `headroom`, `dose_response`, `comparison`, `attribution` and `curves` are frozen objects;
+    `permutation`, `controls`, `headroom`, `dose_response`, `comparison`, `attribution`, `causes` and `curves` are
+    frozen objects;
     `by_class` and `by_group` are the breakdowns as DataFrames; `replay` is the rule made ready for the panel; `finding`
     is three sentences; `notes` are warnings and the reason of every null.
     """
@@ -89,6 +94,7 @@ class Audit:
     dose_response: DoseResponse | None
     comparison: "Comparison | None"
     attribution: Attribution | None
+    causes: Causes
     replay: Replay
     curves: Curves
     finding: tuple[str, ...]
@@ -166,6 +172,7 @@ class Audit:
             "profiles": self.breakdowns.to_dict(),
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
             "attribution": None if self.attribution is None else self.attribution.to_dict(),
+            **self.causes.to_dict(),
             "curves": self.curves.to_dict(),
         }
 
@@ -226,6 +233,13 @@ def analyze(
     dose_response: bool | None = False,
     compare: bool | None = False,
     attribute: bool | None = False,
+    by: Sequence[str] = (),
+    smallest: int = SMALLEST,
+    people: Sequence[str] = (),
+    full: str | None = None,
+    unsure: float | str = UNSURE,
+    runs: Mapping[str, Panel] | None = None,
+    run_name: str | None = None,
     strict: bool = False,
     clip: float = CLIP,
     temperature: float = TEMPERATURE,
@@ -255,6 +269,8 @@ engine, progress
     compare, attribute : bool or None
         Whether to compare the rules of the catalogue that need no learning, see `sabotage.compare`, and to say what
         each agent is worth, see `sabotage.attribute`; None: where that is quick.
+    by, smallest, people, full, unsure, runs, run_name
+        Of what is asked about why decisions fail, see `sabotage.examine_causes`.
     strict : bool
         Whether a sign that the truth went into the scores is an error instead of a warning.
     clip, temperature : float
@@ -348,6 +364,19 @@ engine, progress
     announce("what each agent is worth")
     attribution = attribute_beside(ready, attribute, notes, seed=seed, threads=threads)
     note_agreement(agreement, notes)
+    announce("why decisions fail")
+    causes = examine_causes(
+        Judged(panel, roles, ready, notes),
+        by=by,
+        smallest=smallest,
+        people=people,
+        full=full,
+        unsure=unsure,
+        runs=runs,
+        run_name=run_name,
+        n_permutations=n_permutations,
+        seed=seed,
+    )
     settings = {
         "rule": ready.rule.name,
         "n_fit": None if ready.fitted is None else ready.fitted.n_fit,
@@ -370,6 +399,13 @@ engine, progress
         "dose_response": with_doses,
         "compare": comparison is not None,
         "attribute": attribution is not None,
+        "by": list(by),
+        "smallest": index(smallest),
+        "people": list(people),
+        "full": full,
+        "unsure": unsure if isinstance(unsure, str) else float(unsure),
+        "runs": list(runs or {}),
+        "run_name": run_name,
         "strict": strict,
         "clip": float(clip),
         "temperature": float(temperature),
@@ -408,6 +444,7 @@ engine, progress
         dose_response=beside.dose_response,
         comparison=comparison,
         attribution=attribution,
+        causes=causes,
         replay=ready,
         curves=measure_curves(panel, decided, permutation),
         finding=find(panel, ready.rule.name, scores, bounds, profiles, totals, permutation),

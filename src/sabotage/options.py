@@ -350,7 +350,8 @@ def split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     settings = {name: value for name, value in options.items() if name not in TABLE_NAMES}
     if "permutations" in settings:
         settings["n_permutations"] = settings.pop("permutations")
-    if "threshold" in settings:
-        with contextlib.suppress(ValueError):  # a quantile, or an error that the analysis words
-            settings["threshold"] = float(settings["threshold"])
+    for name in ("threshold", "unsure"):
+        if name in settings:
+            with contextlib.suppress(ValueError):  # a quantile, or an error that the analysis words
+                settings[name] = float(settings[name])
     return table, settings

@@ -1,0 +1,80 @@
+"""Why decisions fail: disagreement, dominance, unsure annotators, people, slices and runs, of one panel."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sabotage.annotators import UNSURE, Annotators, measure_annotators
+from sabotage.disagreement import Disagreement, measure_disagreement
+from sabotage.dominance import Dominance, measure_dominance
+from sabotage.judging import Judged
+from sabotage.panel import Panel
+from sabotage.people import People, compare_people
+from sabotage.runs import Runs, compare_runs
+from sabotage.slices import SMALLEST, Slices, find_slices
+
+N_PERMUTATIONS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Causes:
+    """What speaks for one cause or another of wrong decisions; None where it was not asked for or does not exist."""
+
+    disagreement: Disagreement
+    dominance: Dominance
+    annotators: Annotators | None
+    people: People | None
+    slices: Slices | None
+    runs: Runs | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields of audit.json."""
+        return {name: None if value is None else value.to_dict() for name, value in vars(self).items()}
+
+
+def examine_causes(
+    judged: Judged,
+    *,
+    by: Sequence[str] = (),
+    smallest: int = SMALLEST,
+    people: Sequence[str] = (),
+    full: str | None = None,
+    unsure: float | str = UNSURE,
+    runs: Mapping[str, Panel] | None = None,
+    run_name: str | None = None,
+    n_permutations: int = N_PERMUTATIONS,
+    seed: int = 0,
+) -> Causes:
+    """Say what leads into wrong decisions.
+
+    Parameters
+    ----------
+    judged : Judged
+    by, smallest
+        Of `sabotage.slices.find_slices`; without columns there are no slices.
+    people, full
+        Of `sabotage.people.compare_people`; without people there is no comparison.
+    unsure
+        Of `sabotage.annotators.measure_annotators`.
+    runs, run_name
+        Panels of other runs, by name, and the name of this one; see `sabotage.runs.compare_runs`.
+    n_permutations : int
+        Of every test; 0 leaves p-values null.
+    seed : int
+
+    Raises
+    ------
+    SabotageError
+        As those functions.
+    """
+    drawn = {"n_permutations": n_permutations, "seed": seed}
+    annotators = measure_annotators(judged, unsure=unsure, **drawn)
+    own = run_name or judged.panel.origin.name
+    return Causes(
+        disagreement=measure_disagreement(judged),
+        dominance=measure_dominance(judged, seed=seed),
+        annotators=annotators,
+        people=compare_people(judged, people, full, seed=seed) if people else None,
+        slices=find_slices(judged, by, smallest=smallest, **drawn) if by else None,
+        runs=compare_runs({own: judged.panel, **runs}, judged=judged, seed=seed) if runs else None,
+    )
