@@ -80,7 +80,9 @@ def measure_between(panel: Panel, tally: Tally) -> Between:
     return Between(tuple(pairs), _fleiss(panel, tally, same), _alpha(panel, tally, same), *everyone)
 
 
-def _joint(tally: Tally, code: np.ndarray, both: np.ndarray, influence: np.ndarray, counts: np.ndarray) -> tuple[float, int]:
+def _joint(
+    tally: Tally, code: np.ndarray, both: np.ndarray, influence: np.ndarray, counts: np.ndarray
+) -> tuple[float, int]:
     """Return the squares, over clusters, of influence values by code, and how many clusters there are."""
     if tally.groups is None:
         return float((counts * influence**2).sum()), int(counts.sum())

@@ -75,10 +75,12 @@ def _divergences(panel: Panel, rows: np.ndarray, usable: list[int]) -> np.ndarra
     assert panel.scores is not None  # somebody has scores
     shares = []
     for m in usable:
-        scores = np.nan_to_num(panel.scores[rows, m], nan=0.0, posinf=np.inf)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            own = scores / scores.max(axis=1)[:, None]  # first, so that no sum leaves float64
-            shares.append(own / own.sum(axis=1)[:, None])
+        scores = np.ascontiguousarray(panel.scores[rows, m].T)  # sums over few classes are slow along rows
+        scores[np.isnan(scores)] = 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores /= scores.max(axis=0)  # first, so that no sum leaves float64
+            scores /= scores.sum(axis=0)
+        shares.append(scores)
     entropies = [_entropy(own) for own in shares]
     found = [
         _entropy((shares[a] + shares[b]) / 2) - (entropies[a] + entropies[b]) / 2
@@ -90,8 +92,8 @@ def _divergences(panel: Panel, rows: np.ndarray, usable: list[int]) -> np.ndarra
 
 
 def _entropy(shares: np.ndarray) -> np.ndarray:
-    """Return the entropy, in bits, of shares (k, C): ndarray of shape (k,), NaN where they are."""
+    """Return the entropy, in bits, of shares (C, k): ndarray of shape (k,), NaN where they are."""
     from scipy.special import entr
 
-    total: np.ndarray = entr(shares).sum(axis=1) / np.log(2)
+    total: np.ndarray = entr(shares).sum(axis=0) / np.log(2)
     return total
