@@ -39,6 +39,7 @@ COLOURS = {
 }
 MOST_CLASSES = 20
 MOST_SPANS = 6  # agents whose intervals can be told apart
+FEWEST = 10  # examples of a point that a line goes through
 
 
 def cells_size(content: Content) -> Size:
@@ -152,9 +153,10 @@ def about_curve(content: Content) -> str:
             said.append(f"{short(name, 40)} at {onset['value']:+.2f}")
     most = max(agents, key=lambda name: agents[name][kind]["followed"]["share"] or 0.0)
     rate = agents[most][kind]["followed"]
+    often = f"most often {short(most, 40)}, on {rate['count']:,} of {rate['n']:,}{_percents(rate)}"
     text = (
         f"Share of decisions that follow one agent {_where(content)}, over its lead in confidence, with 95 % intervals:"
-        f" most often {short(most, 40)}, on {rate['count']:,} of {rate['n']:,}{_percents(rate)}"
+        f" {often if rate['count'] else 'none does'}"
     )
     onsets = f"; onsets, diamonds: {', '.join(said[:8])}" if said else ""
     return typeset(f"{text}{onsets}.")
@@ -164,7 +166,9 @@ def dominance_curve(audit: Source, ax: Axes | None = None) -> Axes:
     """Draw how often decisions follow an agent that stands alone, over its lead in confidence, and where it begins."""
     with canvas(audit, ax, curve_size) as (content, ax):
         agents, ends = _dominators(content), []
-        ax.set_xlim(-1.04, 1.04)
+        edges = [one[end] for own in agents.values() for one in own["bins"] if one["followed"]["n"]
+                 for end in ("low", "high")]  # fmt: skip
+        ax.set_xlim(min(edges) - 0.04, max(edges) + 0.04)
         ax.set_ylim(-0.03, 1.03)
         ax.axhline(0.5, color=AXIS, linewidth=0.6, linestyle=(0, (2, 2)))
         ax.axvline(0, color=AXIS, linewidth=0.6, linestyle=(0, (2, 2)))
@@ -173,24 +177,28 @@ def dominance_curve(audit: Source, ax: Axes | None = None) -> Axes:
             look = agent_look(agents_of(content).index(name))
             bins = [one for one in own["bins"] if one["followed"]["n"]]
             x = np.array([(one["low"] + one["high"]) / 2 for one in bins]) + (place - (len(agents) - 1) / 2) * room
-            y = [one["followed"]["share"] for one in bins]
-            ax.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, markersize=2.6,
-                    markerfacecolor=look.fill, label=name)  # fmt: skip
+            y = np.array([one["followed"]["share"] for one in bins])
+            many = np.array([one["followed"]["n"] >= FEWEST for one in bins])
+            marks: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markerfacecolor": look.fill}
+            ax.plot(x[many], y[many], linestyle=look.line, markersize=2.6, label=name, **marks)
+            ax.plot(x[~many], y[~many], linestyle="none", markersize=2.0, alpha=0.45, **marks)
             for at, one in zip(x, bins, strict=True):
                 span = one["followed"]["interval"]
                 if span is not None and len(agents) <= MOST_SPANS:
-                    ax.plot([at, at], span, color=look.colour, linewidth=0.6, alpha=0.6)
+                    faint = 0.6 if one["followed"]["n"] >= FEWEST else 0.25
+                    ax.plot([at, at], span, color=look.colour, linewidth=0.6, alpha=faint)
             onset = own["onset"]
             if onset["value"] is not None and not onset["is_lowest"]:
                 ax.plot([onset["value"]], [0.5], marker="D", markersize=4.2, color=look.colour, markeredgecolor=PAPER,
                         markeredgewidth=0.5, linestyle="none", zorder=4)  # fmt: skip
-            ends.append((y[-1], short(name, 16), look.colour, look.line))
+            last = y[many][-1] if many.any() else y[-1]
+            ends.append((float(last), short(name, 16), look.colour, look.line))
         label_lines(ax, ends)
         percent_axis(ax.yaxis)
         ax.set_yticks(np.linspace(0, 1, 5))
         ax.set_xlabel("lead in confidence over the others")
         ax.set_ylabel("decision follows the agent")
         two = content["dominance"]["basis"] == TWO
-        about = "both agents speak and differ" if two else "three or more speak, one has its label alone"
-        heading(ax, "Whom decisions follow", f"{about}; diamond: onset")
+        about = "both agents speak and differ" if two else "one stands alone of three or more"
+        heading(ax, "Whom decisions follow", f"{about}; diamond: onset; faint: n < {FEWEST}")
     return ax
