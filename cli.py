@@ -70,6 +70,7 @@ def commands(ascii: bool) -> None:
     sabotage permute preds.parquet          what the reliability scores do
     sabotage compare preds.parquet          which rule to deploy, what it gains
     sabotage attribute preds.parquet        what each agent is worth
+    sabotage disagreement preds.parquet     where agents part ways, and who leads
     sabotage diff old/audit.json new/audit.json   what changed
     sabotage check out/audit.json --min-accuracy 0.7   a gate for CI
     sabotage methods out/audit.json         a paragraph for the paper

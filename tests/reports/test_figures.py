@@ -179,7 +179,11 @@ def test_what_an_audit_lacks_is_said_in_one_sentence():
         with pytest.raises(SabotageError, match=says):
             getattr(figures, name)(bare)
         assert name not in [drawing.name for drawing in figures.drawings(bare)]
-    old = {name: value for name, value in bare.content.items() if name not in ("curves", "profiles")}
+    old = {
+        name: value
+        for name, value in bare.content.items()
+        if name not in ("curves", "profiles", "disagreement", "dominance")
+    }
     assert [drawing.name for drawing in figures.drawings(old)] == ["role_bars", "headroom_waterfall"]
     with pytest.raises(SabotageError, match="found int"):
         figures.role_bars(3)

@@ -126,9 +126,11 @@ def test_nothing_is_cut_off():
 
 
 def test_files_in_every_format(audit, tmp_path):
-    content = {name: value for name, value in audit.content.items() if name not in ("curves", "profiles")} | {
-        "attribution": None
-    }
+    content = {
+        name: value
+        for name, value in audit.content.items()
+        if name not in ("curves", "profiles", "disagreement", "dominance")
+    } | {"attribution": None}
     names = write_figures(content, tmp_path / "new", ("svg", "png", "pdf", "svg"))
     assert names == [
         f"{figure}.{format}"
