@@ -43,7 +43,8 @@ def test_scores_that_are_no_distribution(bad):
     scores = panel.scores.copy()
     scores[4, 0] = bad
     found = divergence(replace(panel, scores=scores))
-    assert np.isnan(found[4]) and not np.isnan(np.delete(found, 4)).any()
+    assert np.isnan(found[4])
+    assert not np.isnan(np.delete(found, 4)).any()
 
 
 def test_labels_alone():
