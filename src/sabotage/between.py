@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from sabotage.agreement import disagreeing
-from sabotage.divergence import measure_divergence
+from sabotage.score_divergence import measure_divergence
 from sabotage.panel import Panel
 from sabotage.tallies import Measure, Rate, Tally, spanned
 
