@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 
 from sabotage.agreement import disagreeing
-from sabotage.score_divergence import measure_divergence
 from sabotage.panel import Panel
+from sabotage.score_divergence import measure_divergence
 from sabotage.tallies import Measure, Rate, Tally, spanned
 
 NEVER = "they never speak together"
