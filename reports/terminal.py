@@ -154,6 +154,11 @@ def print_written(folder: str, *more: str, figures: Sequence[str] = ()) -> None:
     console().print(f"written to {safe(folder)}: {', '.join((*more, *FILES, *_figures(figures)))}")
 
 
+def print_files(folder: str, names: Sequence[str]) -> None:
+    """Say which files were written to a folder."""
+    console().print(f"written to {safe(folder)}: {', '.join(names)}")
+
+
 def print_rebuilt(page: str, figures: Sequence[str]) -> None:
     """Say where a page was written, and its figures, in the folder beside it."""
     console().print(f"written: {', '.join((safe(page), *_figures(figures)))}", soft_wrap=True)
