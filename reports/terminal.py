@@ -20,7 +20,7 @@ from sabotage.notes import folded
 from sabotage.panel import Panel
 from sabotage.rules import Rule
 from sabotage.saying import percent, series, what_was_not_shown
-from sabotage.simulation import Scenario
+from sabotage.scenarios import Scenario
 
 WIDTH = 80
 MOST_NOTES = 3
