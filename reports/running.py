@@ -1,10 +1,13 @@
 """Several runs for people: what they speak for, run by run on a terminal, a table for a paper, a card in a notebook."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from sabotage.reports.tables import Cell, Table, brief, in_format, span, to_csv
 
+from sabotage.files import make_folder, written
 from sabotage.run_rates import Rate, RunDifference, RunProfile
 from sabotage.runs import Runs
 from sabotage.saying import percent, percents
@@ -136,6 +139,47 @@ def print_runs(found: Runs) -> None:
             out.print(f"and {found.suspects.n - len(shown):,} more, in suspects.csv")
     out.print()
     print_notes(out, found.notes)
+
+
+def check_folder(folder: str) -> None:
+    """Raise SabotageError where a folder cannot be made or written, before anything is computed."""
+    from sabotage.reports import writing
+
+    writing.check_folder(folder)
+
+
+def write_runs(found: Runs, folder: str | Path, figures: Sequence[str]) -> list[str]:
+    """Write runs.json, suspects.csv where the runs are over the same examples, and figures; return the figures' names.
+
+    `figures` are formats.
+    """
+    from sabotage.reports.figures import write_figures
+    from sabotage.reports.writing import FIGURES
+
+    folder = Path(folder)
+    content = figure_content(found)
+    make_folder(folder)
+    text = json.dumps(content["runs"], indent=2, ensure_ascii=False, allow_nan=False)
+    with written(folder / "runs.json") as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+    if found.suspects is not None:
+        with written(folder / "suspects.csv") as temporary:
+            temporary.write_text(suspects_csv(found.suspects), encoding="utf-8")
+    return write_figures(content, folder / FIGURES, figures, ("run_variance", "run_slopes")) if figures else []
+
+
+def figure_content(found: Runs) -> dict[str, Any]:
+    """Return the content that the figures of runs are drawn from: what an audit's has of them."""
+    first = found.inputs[0]
+    return {"agents": {}, "input": {"path": first.path, "n_examples": first.n_examples}, "runs": found.to_dict()}
+
+
+def print_written(folder: str, figures: Sequence[str], found: Runs) -> None:
+    """Say what was written where."""
+    from sabotage.reports import terminal
+
+    files = ["runs.json", *(["suspects.csv"] if found.suspects is not None else [])]
+    terminal.print_files(folder, files, figures)
 
 
 def _show(

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sabotage.aligning import Aligned, common_agents, common_rows
+from sabotage.aligning import runs_by_seed as runs_by_seed
 from sabotage.datasets import profile_datasets
 from sabotage.errors import SabotageError, count_of
 from sabotage.files import sha256
