@@ -1,5 +1,6 @@
 """The commands that say why decisions fail: disagreement, slices and runs."""
 
+from pathlib import PurePath
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from sabotage.cause_options import (
     seed_option,
     unsure_option,
 )
+from sabotage.errors import SabotageError
 from sabotage.options import (
     column_options,
     figures_option,
