@@ -74,6 +74,7 @@ def commands(ascii: bool) -> None:
     sabotage diff old/audit.json new/audit.json   what changed
     sabotage check out/audit.json --min-accuracy 0.7   a gate for CI
     sabotage methods out/audit.json         a paragraph for the paper
+    sabotage runs gpt=a.parquet llama=b.parquet   the dataset or the model
     sabotage report out/audit.json          the page again, and its figures
     """
     if ascii:
@@ -435,14 +436,17 @@ def collect(files: tuple[str, ...], output: str, as_json: bool, **options: Any) 
 @click.argument("scenario")
 @click.option("-n", "n", type=int, default=2000, show_default=True, help="Examples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same panel.")
+@click.option("--run", type=int, default=0, show_default=True, help="Of several over the same examples.")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Parquet file to write.")
-def simulate(scenario: str, n: int, seed: int, output: str) -> None:
+def simulate(scenario: str, n: int, seed: int, run: int, output: str) -> None:
     """Draw a panel whose roles and verdict are known, and write it.
 
-    SCENARIO is aligned, uninformative, overconfident-agent, colluding-agents, missing-modality, grouped or easy.
+    SCENARIO is aligned, uninformative, overconfident-agent, colluding-agents, missing-modality, grouped or easy; with
+    a planted cause corrupted-class, corrupted-group, ambiguous, mislabelled or bad-backbone, and no-cause.
 
     \b
     sabotage simulate aligned -n 2000 --seed 1 -o panel.parquet
+    sabotage simulate corrupted-class --run 1 -o second.parquet
     """
     from sabotage.reports import terminal
 
@@ -450,7 +454,7 @@ def simulate(scenario: str, n: int, seed: int, output: str) -> None:
     from sabotage.simulation import simulate as draw
 
     check_parquet(output)
-    panel = draw(scenario, n, seed)
+    panel = draw(scenario, n, seed, run)
     panel.to_parquet(output)
     terminal.print_scenario(SCENARIOS[scenario], n, output)
 

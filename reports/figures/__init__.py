@@ -10,6 +10,7 @@ from sabotage.reports.figures.disagreeing import disagreement_cells, dominance_c
 from sabotage.reports.figures.registry import NAMES, Drawing, drawings
 from sabotage.reports.figures.rendering import FORMATS, Rendered, render, to_svg, write_figures
 from sabotage.reports.figures.roles import role_bars, sabotage_by_class, tau_sweep
+from sabotage.reports.figures.runs import run_slopes, run_variance
 from sabotage.reports.figures.testing import dose_response, permutation_null
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "render",
     "risk_coverage",
     "role_bars",
+    "run_slopes",
+    "run_variance",
     "sabotage_by_class",
     "shapley_bars",
     "tau_sweep",

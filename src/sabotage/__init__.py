@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
     from sabotage.rules import Rule
+    from sabotage.runs import Runs, compare_runs, runs_by_seed
     from sabotage.saved import SavedAudit, load_audit
     from sabotage.shares import Attribution
     from sabotage.simulation import simulate
@@ -73,6 +74,7 @@ _HOME = {
     "RecordedAgent": "agents",
     "Roles": "roles",
     "Rule": "rules",
+    "Runs": "runs",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
     "SavedAudit": "saved",
@@ -84,6 +86,7 @@ _HOME = {
     "check": "gates",
     "collect": "collecting",
     "compare": "comparison",
+    "compare_runs": "runs",
     "cross_fit": "learning",
     "describe_methods": "methods",
     "diagnose": "diagnosis",
@@ -108,6 +111,7 @@ _HOME = {
     "replay": "fusion",
     "replay_callable": "callables",
     "run_controls": "controls",
+    "runs_by_seed": "runs",
     "simulate": "simulation",
     "style": "reports.style",
 }
@@ -140,6 +144,7 @@ __all__ = [
     "RecordedAgent",
     "Roles",
     "Rule",
+    "Runs",
     "SabotageError",
     "SabotageWarning",
     "SavedAudit",
@@ -151,6 +156,7 @@ __all__ = [
     "check",
     "collect",
     "compare",
+    "compare_runs",
     "cross_fit",
     "describe_methods",
     "diagnose",
@@ -176,6 +182,7 @@ __all__ = [
     "replay",
     "replay_callable",
     "run_controls",
+    "runs_by_seed",
     "simulate",
     "style",
 ]

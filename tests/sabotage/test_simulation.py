@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from sabotage import SabotageError, analyze, permute, read_panel, replay
-from sabotage.simulation import AGENTS, AUDIO, CLASSES, FEWEST_GROUPS, SCENARIOS, TEXT, VIDEO, simulate
+from sabotage.planted import PLANTED
+from sabotage.scenarios import AGENTS, AUDIO, CLASSES, TEXT, VIDEO
+from sabotage.simulation import FEWEST_GROUPS, SCENARIOS, simulate
 
 ARRAYS = ("truth", "labels", "confidence", "scores", "reliability")
+PLANTED_COLUMNS = {"group", "site", "noise", "device", *(f"annotator_{k}" for k in range(1, 6))}
 DELTA = 0.01  # a gap within this is neutral
 every = pytest.mark.parametrize("scenario", SCENARIOS)
 
@@ -42,6 +45,20 @@ def test_scenarios_draw_from_streams_of_their_own():
 
 
 @every
+def test_runs_share_the_examples_and_not_what_agents_emit(scenario):
+    first, second, third = (simulate(scenario, 300, 5, run) for run in (0, 1, 2))
+    assert_same(second, simulate(scenario, 300, 5, 1))
+    for own, other in ((first, second), (second, third)):
+        np.testing.assert_array_equal(own.truth, other.truth)
+        assert own.ids.equals(other.ids)
+        assert (own.columns, own.group) == (other.columns, other.group)
+        assert (own.labels != other.labels).any()
+        assert (own.confidence != other.confidence).any()
+        # Errors have nothing in common but what makes examples alike.
+        assert own.origin.name != other.origin.name
+
+
+@every
 @pytest.mark.parametrize("n", [1, 2, 7, 500])
 def test_panels_are_well_formed_at_any_size(scenario, n):
     panel = simulate(scenario, n, 3)
@@ -59,7 +76,8 @@ def test_panels_are_well_formed_at_any_size(scenario, n):
     assert ((panel.reliability[spoke] > 0) & (panel.reliability[spoke] <= 1)).all()
     assert all(np.isnan(getattr(panel, name)[~spoke]).all() for name in ("scores", "confidence", "reliability"))
     assert spoke.all() or scenario == "missing-modality"
-    assert set(panel.columns) == {"grouped": {"group"}, "easy": {"kind"}}.get(scenario, set())
+    kept = {"grouped": {"group"}, "easy": {"kind"}} | dict.fromkeys(PLANTED, PLANTED_COLUMNS)
+    assert set(panel.columns) == kept.get(scenario, set())
     assert 0 <= permute(replay(panel), n_permutations=3).clean <= 1
 
 
@@ -77,10 +95,11 @@ def test_panels_survive_a_file(scenario, n, tmp_path):
     [
         (
             ("alinged",),
-            r"unknown scenario 'alinged' \(did you mean aligned\?\): choose from aligned, colluding-agents, ",
+            r"unknown scenario 'alinged' \(did you mean aligned\?\): choose from aligned, ambiguous, colluding-agents, ",
         ),
         (("easy", 0), "n must be at least 1: found 0"),
         (("easy", 10, -1), r"seed must lie in \[0, 2\^64\): found -1"),
+        (("easy", 10, 0, -1), r"run must lie in \[0, 2\^32\): found -1"),
         (("easy", 10, 2**64), r"seed must lie in \[0, 2\^64\): found 18446744073709551616"),
     ],
 )
