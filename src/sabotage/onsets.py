@@ -125,11 +125,10 @@ def _resampled(
     n_units = int(own.max()) + 1
     if n_units < FEWEST_CLUSTERS:
         return None
-    times = random.multinomial(n_units, np.full(n_units, 1 / n_units), N_RESAMPLES).astype(np.float64)
+    times = random.multinomial(n_units, np.full(n_units, 1 / n_units), N_RESAMPLES)
     code = own * size + level
-    # Whole numbers in float64: the order of these sums is nothing to them.
-    hits, of = (
-        times @ np.bincount(rows, minlength=n_units * size).reshape(n_units, size).astype(np.float64)
-        for rows in (code[followed], code)
-    )
-    return hits, of
+    hits, of = (np.bincount(rows, minlength=n_units * size) for rows in (code[followed], code))
+    # Whole numbers, which floats hold up to a size: the order of these sums is nothing to them.
+    kind = np.float32 if int(of.max()) * n_units < 2**24 else np.float64
+    drawn = [times.astype(kind) @ counts.reshape(n_units, size).astype(kind) for counts in (hits, of)]
+    return drawn[0], drawn[1]

@@ -13,7 +13,7 @@ from sabotage.resampled_shares import Draws, resampled_spans
 from sabotage.spans import plain, student, wilson
 
 FEW = f"an interval takes {FEWEST_CLUSTERS} examples or clusters"
-NO_SPREAD = "all examples have one value, which is no sign of certainty"
+NO_SPREAD = "no example differs from the others, which is no sign of certainty"
 
 
 @dataclass(frozen=True)
