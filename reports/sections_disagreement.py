@@ -49,7 +49,8 @@ def dominance(source: Source) -> Section | None:
         return None
     is_two = found["basis"] == TWO
     columns = (
-        AGENT, Column("n_alone", "alone", "alone"), Column("followed", "followed", "followed"),
+        AGENT, Column("n_alone", "alone", "alone"), Column("right", "of them right", "accuracy"),
+        Column("followed", "followed", "followed"),
         Column("when_right", "where it is right", "followed"), Column("when_wrong", "where it is wrong", "followed"),
         Column("unanimous", "others agree", "followed"), Column("of_two", "two speak, and differ", "followed"),
         Column("onset", "onset", "onset"),
@@ -63,6 +64,7 @@ def dominance(source: Source) -> Section | None:
             (
                 named(name),
                 counted(alone["followed"]["n"]),
+                part_of(alone["when_right"]["n"], alone["followed"]["n"], "on which it stands alone"),
                 *(_rate(alone[kind]) for kind in ("followed", "when_right", "when_wrong")),
                 _rate(own["against_unanimous"]["followed"]),
                 _rate(own["of_two"]["followed"]),
@@ -76,8 +78,8 @@ def dominance(source: Source) -> Section | None:
                              _rate(one["followed"])))  # fmt: skip
     over = "where both speak and differ" if is_two else "where three agents or more speak and no other has its label"
     text = (
-        f"How often the decision has the label of one agent against all others, {over}. A rate far above the agent's"
-        " own accuracy there is dominance that nothing supports; it does not say why the rule or model does it."
+        f"How often the decision has the label of one agent against all others, {over}. A rate far above the share"
+        " on which the agent is right is dominance that nothing supports; it does not say why the rule or model does it."
     )
     about = "An onset, and the rates by lead in confidence, are over the same examples."
     if is_two:

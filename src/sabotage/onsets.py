@@ -127,8 +127,8 @@ def _resampled(
         return None
     times = random.multinomial(n_units, np.full(n_units, 1 / n_units), N_RESAMPLES)
     code = own * size + level
-    hits, of = (np.bincount(rows, minlength=n_units * size) for rows in (code[followed], code))
+    counted = [np.bincount(rows, minlength=n_units * size) for rows in (code[followed], code)]
     # Whole numbers, which floats hold up to a size: the order of these sums is nothing to them.
-    kind = np.float32 if int(of.max()) * n_units < 2**24 else np.float64
-    drawn = [times.astype(kind) @ counts.reshape(n_units, size).astype(kind) for counts in (hits, of)]
-    return drawn[0], drawn[1]
+    kind = np.float32 if int(counted[1].max()) * n_units < 2**24 else np.float64
+    found = [times.astype(kind) @ counts.reshape(n_units, size).astype(kind) for counts in counted]
+    return found[0], found[1]
