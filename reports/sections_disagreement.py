@@ -79,7 +79,7 @@ def dominance(source: Source) -> Section | None:
     over = "where both speak and differ" if is_two else "where three agents or more speak and no other has its label"
     text = (
         f"How often the decision has the label of one agent against all others, {over}. A rate far above the share"
-        " on which the agent is right is dominance that nothing supports; it does not say why the rule or model does it."
+        " on which the agent is right is dominance that nothing supports; why it is so, this does not say."
     )
     about = "An onset, and the rates by lead in confidence, are over the same examples."
     if is_two:
