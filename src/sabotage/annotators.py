@@ -368,8 +368,14 @@ def _tested(
     for at, test in held.items():
         comparison = scores[at].comparison
         assert comparison is not None  # it was tested
-        p = {"p_two_sided": test.p_two_sided, "p_greater": test.p_greater, "p_method": test.method}
-        out[at] = replace(scores[at], comparison=replace(comparison, **p, p_adjusted=adjusted[at]))
+        comparison = replace(
+            comparison,
+            p_two_sided=test.p_two_sided,
+            p_greater=test.p_greater,
+            p_adjusted=adjusted[at],
+            p_method=test.method,
+        )
+        out[at] = replace(scores[at], comparison=comparison)
     if n_permutations and len(held) < len(tests):
         names = ", ".join(scores[at].score for at in tests if at not in held)
         inside = f" inside {panel.group}" if panel.group is not None else ""
