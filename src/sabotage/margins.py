@@ -10,8 +10,8 @@ from sabotage.panel import chunks
 def margins_of(decision: Decision, ready: Replay) -> tuple[np.ndarray, str | None]:
     """Return the margin of every decision (n,), NaN where it has none, and why where none has.
 
-    Scores are made a distribution first: by softmax where the rule says so, else divided by their sum. Of recorded
-    scores those that are not known count as 0.
+    Scores are made shares of one first: by softmax where the rule's are logarithms, else divided by their sum. Of
+    recorded scores those that are not known count as 0.
 
     Parameters
     ----------
@@ -30,17 +30,18 @@ def margins_of(decision: Decision, ready: Replay) -> tuple[np.ndarray, str | Non
         margins = _margins(np.nan_to_num(scores, nan=0.0))
         margins[decision.labels < 0] = np.nan
         return margins, None
-    how = ready.rule.distribution
-    if ready.kind == fusing.CALL or how is None:
-        return none, f"{ready.rule.name} makes no distribution over the classes"
+    if ready.kind == fusing.CALL or ready.rule.selects:
+        return none, f"{ready.rule.name} gives classes no scores"
     if ready.is_slow:
         return none, f"{ready.rule.name} runs in Python, and is not run once more for them"
     margins = none
     for rows in chunks(n, ready.panel.n_classes):
         own = ready.take(np.arange(n)[rows])
-        scores = own.decide(own.weights, keep_scores=True).scores
+        found = own.decide(own.weights, keep_scores=True)
+        scores = found.scores
         assert scores is not None  # asked for
-        if how == "softmax":
+        scores[found.labels < 0] = 0.0  # abstentions have none
+        if ready.rule.distribution == "softmax":
             scores = np.exp(scores - scores.max(axis=1)[:, None])
         elif scores.min() < 0:
             return np.full(n, np.nan), f"{ready.rule.name} gives negative scores, which are no shares of one"

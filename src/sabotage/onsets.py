@@ -76,15 +76,15 @@ def measure_onset(
     if is_rounded:
         values, level = np.unique(np.round(gaps, DIGITS), return_inverse=True)
     size = len(values)
-    lean = np.bincount(level, np.where(followed, 1.0, -1.0), minlength=size)
-    (at,) = onsets(lean[None, :])
+    hits, of = (np.bincount(own, minlength=size)[None, :] for own in (level[followed], level))
+    (at,) = onsets(hits, of)
     value = None if at < 0 else float(values[at])
     drawn = _resampled(level, followed, cluster, size, np.random.default_rng(seed))
     why = "decisions never follow it half the time" if value is None else None
     if drawn is None:
         few = f"an interval takes {FEWEST_CLUSTERS} clusters"
         return Onset(value, None, None if value is None else bool(at == 0), None, is_rounded, n, why or few)
-    places = onsets(drawn)
+    places = onsets(*drawn)
     without = float(np.mean(places < 0))
     if value is None:
         return Onset(None, None, None, without, is_rounded, n, why)
@@ -97,29 +97,35 @@ def measure_onset(
     return Onset(value, (float(low), float(high)), False, without, is_rounded, n)
 
 
-def onsets(lean: np.ndarray) -> np.ndarray:
+def onsets(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
     """Return the lowest level from which an isotonic fit is at least one half: ndarray of shape (R,), -1 for none.
 
-    `lean` (R, levels) is followed less not followed, of every level in ascending order.
+    `hits` (R, levels) are followed of the `of` (R, levels) examples of every level, in ascending order; a level without
+    any is none.
     """
-    above = np.cumsum(lean[:, ::-1], axis=1)[:, ::-1]
+    above = np.cumsum((2 * hits - of)[:, ::-1], axis=1)[:, ::-1]
+    above = np.where(of > 0, above, -1)
     place: np.ndarray = above.argmax(axis=1)  # the first of equals is the lowest
     return np.where(above.max(axis=1) >= 0, place, -1)
 
 
 def _resampled(
     level: np.ndarray, followed: np.ndarray, cluster: np.ndarray | None, size: int, random: np.random.Generator
-) -> np.ndarray | None:
-    """Return followed less not followed by level in resamples (R, levels); None for fewer than 10 clusters."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return followed and all by level in resamples, (R, levels) each; None for fewer than 10 clusters."""
     if cluster is None:
         counts = np.bincount(2 * level + followed, minlength=2 * size)
         drawn = random.multinomial(len(level), counts / len(level), N_RESAMPLES)
-        return drawn[:, 1::2] - drawn[:, ::2].astype(np.float64)
+        return drawn[:, 1::2], drawn[:, 1::2] + drawn[:, ::2]
     own = np.unique(cluster, return_inverse=True)[1]
     n_units = int(own.max()) + 1
     if n_units < FEWEST_CLUSTERS:
         return None
-    lean = np.bincount(own * size + level, np.where(followed, 1.0, -1.0), minlength=n_units * size)
-    times = random.multinomial(n_units, np.full(n_units, 1 / n_units), N_RESAMPLES)
-    found: np.ndarray = times.astype(np.float64) @ lean.reshape(n_units, size)  # whole numbers: in any order the same
-    return found
+    times = random.multinomial(n_units, np.full(n_units, 1 / n_units), N_RESAMPLES).astype(np.float64)
+    code = own * size + level
+    # Whole numbers in float64: the order of these sums is nothing to them.
+    hits, of = (
+        times @ np.bincount(rows, minlength=n_units * size).reshape(n_units, size).astype(np.float64)
+        for rows in (code[followed], code)
+    )
+    return hits, of
