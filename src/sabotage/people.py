@@ -16,10 +16,9 @@ from sabotage.intervals import FEWEST_CLUSTERS, estimate
 from sabotage.judging import Judged
 from sabotage.panel import Panel
 from sabotage.partition import MOST_PARTS, by_class
-from sabotage.people_words import in_sentences
+from sabotage.people_words import DECISION, in_sentences
 from sabotage.tallies import Measure, Rate, Tally
 
-DECISION = "decision"
 MCNEMAR, CLUSTERS = "mcnemar", "clusters"
 TOGETHER = "where one speaks, the other does not"
 SAME_ALWAYS = "neither errs, or both always do, so that nothing is beyond chance"

@@ -8,6 +8,7 @@ from sabotage.saying import p_text, percent, percents
 if TYPE_CHECKING:
     from sabotage.people import ErrorsShared, Gain, People
 
+DECISION = "decision"
 FEWEST = 10  # examples of a class that is named as the one where most is gained, or least
 
 
@@ -88,9 +89,10 @@ def _errors(one: "ErrorsShared") -> str | None:
     within, where, elsewhere = one.kappa_within_class, one.wrong_where_wrong, one.wrong_where_right
     if within.value is None or where.share is None or elsewhere.share is None:
         return None
+    who = "The decision" if one.model == DECISION else one.model
     span = "" if within.interval is None else f" [{within.interval[0]:.3f}, {within.interval[1]:.3f}]"
     return (
-        f"{one.model} errs on {percent(where.share)} of the {where.n:,} examples on which {one.person} errs and on"
+        f"{who} errs on {percent(where.share)} of the {where.n:,} examples on which {one.person} errs and on"
         f" {percent(elsewhere.share)} of the {elsewhere.n:,} others; kappa of errors within class"
         f" {within.value:.3f}{span}."
     )
