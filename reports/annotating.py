@@ -8,12 +8,14 @@ from sabotage.reports.tables import Cell, Table, brief, span, to_csv
 from sabotage.ambiguity import Ambiguous
 from sabotage.annotators import Annotators, Known
 from sabotage.errors import count_of
+from sabotage.files import written
 from sabotage.intervals import Estimate
 from sabotage.saying import p_text, percent
 from sabotage.tallies import Measure, Rate
 
 NONE = "-"
 WRITTEN = 1_000  # examples of ambiguous.csv, the most ambiguous
+FILE = "ambiguous.csv"
 HEADINGS = ("rank", "id", "truth", "decision", "right", "ambiguity")
 Row = tuple[str, str, str, str, Rate | Measure]
 
@@ -157,6 +159,13 @@ def write_ambiguous(found: Ambiguous, path: str | Path, most: int = WRITTEN) -> 
     headings = tuple(records[0]) if records else HEADINGS
     body = tuple(tuple(Cell("", value) for value in record.values()) for record in records)
     Path(path).write_text(to_csv(Table(headings, body)), encoding="utf-8", newline="\n")
+
+
+def write_beside(found: Ambiguous, folder: str | Path) -> str:
+    """Write ambiguous.csv to a folder, whole or not at all, and return its name."""
+    with written(Path(folder) / FILE) as path:
+        write_ambiguous(found, path)
+    return FILE
 
 
 def _share(known: Known) -> float | None:
