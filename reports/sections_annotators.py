@@ -97,6 +97,8 @@ def _scores(found: Fields) -> Grid:
     if is_compared:
         inside = "" if found["within"] is None else f", inside {found['within']}"
         about = f"p: unsureness was shuffled{inside}; adjusted by Holm."
+        if inside:
+            about += " What differs between groups counts in a difference and its interval, and not in p."
     return Grid("annotator-scores", "What disagreement goes with.", tuple(columns), tuple(rows), about)
 
 
