@@ -6,7 +6,7 @@ from pathlib import Path
 from sabotage.reports.tables import Cell, Table, brief, span, to_csv
 
 from sabotage.ambiguity import Ambiguous
-from sabotage.annotators import Annotators, Known
+from sabotage.annotator_results import Annotators, Known
 from sabotage.errors import count_of
 from sabotage.files import written
 from sabotage.intervals import Estimate
