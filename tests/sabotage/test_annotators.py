@@ -126,7 +126,7 @@ def test_rank_correlation_and_its_error():
 # ---- properties ----
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(panels(), st.randoms())
 def test_neither_order_nor_names_matter(panel, random):
     n, m = panel.n_examples, panel.n_agents

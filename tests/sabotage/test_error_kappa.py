@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
@@ -24,6 +24,7 @@ def test_as_scikit_learn():
     assert influence.sum() == pytest.approx(0, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 4))
 def test_pooled_by_hand(seed, n_strata):
     first, second, stratum = drawn(40, seed, n_strata)

@@ -143,7 +143,7 @@ def test_people_who_never_meet():
         compared(replace(panel, labels=labels))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(panels(recorded=True), st.randoms())
 def test_order_of_examples_and_classes_does_not_matter(panel, random):
     if panel.n_agents < 2:
