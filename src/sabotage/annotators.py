@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import index
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def measure_annotators(
     ----------
     Du et al. 2025 (arXiv:2505.13979), for the question; Cliff 1993 (doi:10.1037/0033-2909.114.3.494).
     """
-    option = parse_unsure(unsure)
+    option, n_permutations = parse_unsure(unsure), index(n_permutations)
     panel, decision = judged.panel, judged.roles.decision
     uncertainty = read_uncertainty(panel, judged.notes)
     values = dispute_scores(judged)
