@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sabotage.reports.tables import Cell, Table, brief, in_format, rounded, span
+from sabotage.reports import annotating, peopling
+from sabotage.reports.tables import FORMATS, Cell, Table, brief, in_format, rounded, span
 
 from sabotage.disagreement import Disagreement
 from sabotage.dominance import TWO, Dominance, Dominator, Follow
@@ -29,14 +30,22 @@ def render(found: Partings, format: str) -> str:
 
     Raises SabotageError for another format.
     """
-    return in_format(format, found, full_table, paper_table)
+    text = in_format(format, found, full_table, paper_table)
+    if format == "csv":
+        return text
+    more = [] if found.annotators is None else annotating.tables(found.annotators)
+    more += [] if found.people is None else peopling.tables(found.people)
+    return "\n".join([text, *(FORMATS[format](table) for table in more)])
 
 
 def full_table(found: Partings) -> Table:
     """Return every number in a row of its own: what it is of, count, n, value, interval and the reason of a null."""
     headings = ("part", "of", "agent", "measure", "count", "n", "value", "low", "high", "why")
     rows = []
-    for *names, number in (*_disagreement(found.disagreement), *_dominance(found.dominance)):
+    parts = [*_disagreement(found.disagreement), *_dominance(found.dominance)]
+    parts += [] if found.annotators is None else annotating.rows(found.annotators)
+    parts += [] if found.people is None else peopling.rows(found.people)
+    for *names, number in parts:
         low, high = number.interval or (None, None)
         values: tuple[float | int | str | None, ...]
         if isinstance(number, Rate):
@@ -91,6 +100,10 @@ def print_partings(found: Partings) -> None:
             out.print(name_table(lines.headings, lines.rows, lines.by))
             if lines.below:
                 out.print(safe(lines.below))
+    if found.annotators is not None:
+        annotating.print_annotators(found.annotators)
+    if found.people is not None:
+        peopling.print_people(found.people)
     out.print()
     print_notes(out, found.notes)
 

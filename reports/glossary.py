@@ -274,4 +274,63 @@ GLOSSARY = {
         "The smallest lead in confidence from which decisions follow an agent that stands alone at least half the time,"
         " by isotonic regression.",
     ),
+    "dispute": Term(
+        "disagreement",
+        "Of one example: the share of pairs of agents with different labels; the divergence of their class scores; the"
+        " share of agents against the decision; the entropy of the fused scores, as a share of the most it can be; 1"
+        " less the highest confidence.",
+        "",
+        "examples where it is known",
+    ),
+    "annotator_uncertainty": Term(
+        "annotators' uncertainty",
+        "The entropy of an example's annotations in nats, or that of the table, or 1 less the annotators' agreement.",
+        "−Σ v log v, v the share of the labels",
+        "examples with two labels or more",
+    ),
+    "unsure": Term("unsure, sure", "Annotators' uncertainty is above the cut, or not; the mean of the score in each."),
+    "p_marks": Term(
+        "p, unsure",
+        "How often a shuffle of who is unsure does as well: by replicates, or by their exact mean and variance and a"
+        " normal tail; two-sided.",
+        "(b + 1) / (R + 1)",
+        "shuffles inside groups",
+    ),
+    "cliffs_delta": Term(
+        "Cliff's delta", "How much more often an unsure example has the higher score than the other way.", "2 AUROC − 1"
+    ),
+    "auroc_unsure": Term(
+        "AUROC, unsure",
+        "How often an example of which annotators are unsure has a higher score than one of which they are sure.",
+        "",
+        "pairs of an unsure and a sure example",
+    ),
+    "spearman_uncertainty": Term("Spearman", "The rank correlation of the score with annotators' uncertainty."),
+    "auroc_wrong": Term(
+        "AUROC, wrong",
+        "How often an example with a wrong decision has a higher score than one with a right decision, ties one half.",
+        "",
+        "pairs of a wrong and a right decision",
+    ),
+    "ambiguity": Term(
+        "ambiguity",
+        "Of examples: the mean percentile rank of annotators' uncertainty and of the divergence of class scores, as far"
+        " as known. Of thirds: annotators' uncertainty, or the entropy of the scores of those with one modality.",
+    ),
+    "people": Term("people", "Agents who are people, or crowds of them, and had one modality or all."),
+    "gain": Term("gain", "The accuracy of those with all modalities less that of those with one.", "", BOTH),
+    "helped": Term("helped", "Those with all modalities are right, those with one wrong.", "", BOTH),
+    "hurt": Term("hurt", "Those with all modalities are wrong, those with one right.", "", BOTH),
+    "p_gain": Term(
+        "p of a gain", "McNemar's exact test, or a t-test over groups where there are some; adjusted by Holm."
+    ),
+    "kappa_errors": Term(
+        "kappa of errors", "Cohen's kappa of the one erring and the other erring.", "(a − e) / (1 − e)", BOTH
+    ),
+    "kappa_within_class": Term(
+        "kappa within class",
+        "The same, with the agreement that is expected by chance inside each class.",
+        "Σ n_c (a_c − e_c) / Σ n_c (1 − e_c)",
+        BOTH,
+    ),
 }

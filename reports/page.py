@@ -5,9 +5,11 @@ from pathlib import PurePath
 from typing import Any
 
 from sabotage.reports import (
+    sections_annotators,
     sections_disagreement,
     sections_panel,
     sections_parts,
+    sections_people,
     sections_rules,
     sections_scores,
     sections_test,
@@ -35,6 +37,8 @@ MAKERS: tuple[Maker, ...] = (
     sections_parts.sweep,
     sections_disagreement.disagreement,
     sections_disagreement.dominance,
+    sections_annotators.annotators,
+    sections_people.people,
     sections_scores.agreement,
 )
 TITLE_MOST = 120  # letters of a title

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from sabotage.reports.annotating import write_ambiguous
 from sabotage.reports.tables import FORMULA_STARTS
 
 from sabotage import media as medias
@@ -15,7 +16,7 @@ from sabotage.audit import Audit
 from sabotage.errors import SabotageError, SabotageWarning
 from sabotage.files import make_folder, written
 
-FILES = ("audit.json", "cases.json", "roles.parquet", "profiles.csv", "report.html")
+FILES = ("audit.json", "cases.json", "roles.parquet", "profiles.csv", "ambiguous.csv", "report.html")
 FIGURES = "figures"  # the folder of them
 FORMATS = ("svg", "png")  # of figures, by default
 
@@ -53,7 +54,7 @@ def check_media(pattern: str | None, folder: str | None) -> None:
 def write_audit(
     audit: Audit, folder: str | Path, media: str | None = None, figures: Sequence[str] = FORMATS
 ) -> list[str]:
-    """Write audit.json, cases.json, roles.parquet, profiles.csv, report.html and the folder of figures.
+    """Write audit.json, cases.json, roles.parquet, profiles.csv, ambiguous.csv, report.html and the folder of figures.
 
     Figures come in the formats given, and their names are returned; those that an earlier audit left there go. Other
     files in the folder stay.
@@ -93,6 +94,8 @@ def write_audit(
         for name, text in texts.items():
             files.enter_context(written(folder / name)).write_text(text, encoding="utf-8")
         write_profiles(audit, files.enter_context(written(folder / "profiles.csv")))
+        if audit.causes.annotators is not None:
+            write_ambiguous(audit.causes.annotators.ambiguous, files.enter_context(written(folder / "ambiguous.csv")))
         write_roles(audit, files.enter_context(written(folder / "roles.parquet")))
     _remove_stale(folder / FIGURES, rendered.files)
     return list(rendered.files)

@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from sabotage.reports.figures import agreeing, confidence, deciding, disagreeing, roles, runs, testing
+from sabotage.reports.figures import (
+    agreeing,
+    ambiguity,
+    confidence,
+    deciding,
+    disagreeing,
+    peopling,
+    roles,
+    runs,
+    testing,
+)
 from sabotage.reports.figures.canvas import Content, Size, Source, content_of
 
 from sabotage.errors import SabotageError
@@ -50,6 +60,13 @@ _FIGURES: tuple[tuple[str, Draw, Callable[[Content], str], Callable[[Content], S
     ("Dose-response", testing.dose_response, testing.about_dose, testing.dose_size),
     ("Who is right", disagreeing.disagreement_cells, disagreeing.about_cells, disagreeing.cells_size),
     ("Whom decisions follow", disagreeing.dominance_curve, disagreeing.about_curve, disagreeing.curve_size),
+    (
+        "What disagreement tells",
+        ambiguity.annotator_disagreement,
+        ambiguity.about_annotators,
+        ambiguity.annotator_size,
+    ),
+    ("People with one modality and with all", peopling.people_gain, peopling.about_people, peopling.people_size),
     ("Agreement", agreeing.agreement_matrix, agreeing.about_agreement, agreeing.agreement_size),
     ("Variance over runs", runs.run_variance, runs.about_variance, runs.variance_size),
     ("Run by run", runs.run_slopes, runs.about_slopes, runs.slopes_size),

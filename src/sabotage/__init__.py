@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sabotage.ablation import AblationAgent, ablation_agents
     from sabotage.agents import Agent, Emissions, EstimatorAgent, RecordedAgent
+    from sabotage.ambiguity import Ambiguous
+    from sabotage.annotators import Annotators, measure_annotators
     from sabotage.assessing import Assessment, assess
     from sabotage.attribution import attribute
     from sabotage.audit import Audit, analyze
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from sabotage.methods import Methods, describe_methods
     from sabotage.panel import Panel
     from sabotage.partings import Partings, find_partings
+    from sabotage.people import People, compare_people
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
     from sabotage.reports import figures
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 _HOME = {
     "AblationAgent": "ablation",
     "Agent": "agents",
+    "Ambiguous": "ambiguity",
+    "Annotators": "annotators",
     "Assessment": "assessing",
     "Attribution": "shares",
     "Audit": "audit",
@@ -70,6 +75,7 @@ _HOME = {
     "Methods": "methods",
     "Panel": "panel",
     "Partings": "partings",
+    "People": "people",
     "Permutation": "results",
     "RecordedAgent": "agents",
     "Roles": "roles",
@@ -86,6 +92,7 @@ _HOME = {
     "check": "gates",
     "collect": "collecting",
     "compare": "comparison",
+    "compare_people": "people",
     "compare_runs": "runs",
     "cross_fit": "learning",
     "describe_methods": "methods",
@@ -99,6 +106,7 @@ _HOME = {
     "judge": "judging",
     "load_audit": "saved",
     "load_fitted": "learning",
+    "measure_annotators": "annotators",
     "measure_disagreement": "disagreement",
     "measure_dominance": "dominance",
     "measure_dose_response": "controls",
@@ -118,6 +126,8 @@ _HOME = {
 __all__ = [
     "AblationAgent",
     "Agent",
+    "Ambiguous",
+    "Annotators",
     "Assessment",
     "Attribution",
     "Audit",
@@ -140,6 +150,7 @@ __all__ = [
     "Methods",
     "Panel",
     "Partings",
+    "People",
     "Permutation",
     "RecordedAgent",
     "Roles",
@@ -156,6 +167,7 @@ __all__ = [
     "check",
     "collect",
     "compare",
+    "compare_people",
     "compare_runs",
     "cross_fit",
     "describe_methods",
@@ -170,6 +182,7 @@ __all__ = [
     "judge",
     "load_audit",
     "load_fitted",
+    "measure_annotators",
     "measure_disagreement",
     "measure_dominance",
     "measure_dose_response",

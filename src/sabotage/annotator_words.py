@@ -6,7 +6,7 @@ from sabotage.errors import count_of
 from sabotage.saying import p_text, percent
 
 if TYPE_CHECKING:
-    from sabotage.annotators import Annotators, Comparison, ScoreFound
+    from sabotage.annotator_results import Annotators, Comparison, ScoreFound
 
 # How each score is said: where it is a share, and where it is a number.
 SAID = {

@@ -39,7 +39,7 @@ from sabotage.shell import Files, learned, one_format, read, show
 @unsure_option
 @permutations_option
 @seed_option
-@click.option("-o", "--output", metavar="DIR", help="Write disagreement.json.")
+@click.option("-o", "--output", metavar="DIR", help="Write disagreement.json and ambiguous.csv.")
 @format_option
 @json_option
 def disagreement(file: Files, output: str | None, format: str, as_json: bool, **options: Any) -> None:
@@ -54,7 +54,7 @@ def disagreement(file: Files, output: str | None, format: str, as_json: bool, **
     """
     from sabotage.judging import judge
     from sabotage.partings import find_partings, write_partings
-    from sabotage.reports import disagreeing, terminal
+    from sabotage.reports import annotating, disagreeing, terminal
     from sabotage.reports.progress import progress_bar
     from sabotage.reports.writing import check_folder
 
@@ -70,7 +70,11 @@ def disagreement(file: Files, output: str | None, format: str, as_json: bool, **
     with progress_bar("why decisions fail"):
         judged = judge(panel, **judging)
         found = find_partings(judged, **settings)
-    names = () if output is None else write_partings(found, output)
+    names: tuple[str, ...] = ()
+    if output is not None:
+        names = write_partings(found, output)
+        if found.annotators is not None:
+            names += (annotating.write_beside(found.annotators.ambiguous, output),)
     show(found, format, disagreeing.print_partings, disagreeing.render)
     if output is not None and format == "text":
         terminal.print_files(output, names)

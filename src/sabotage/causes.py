@@ -81,7 +81,7 @@ def examine_causes(
         disagreement=measure_disagreement(judged),
         dominance=measure_dominance(judged, seed=seed),
         annotators=annotators,
-        people=compare_people(judged, people, full, seed=seed) if people else None,
+        people=compare_people(judged, people, full) if people else None,
         slices=find_slices(judged, by, smallest=smallest, **drawn) if by else None,
         runs=compare_runs({own: judged.panel, **runs}, judged=judged, threshold=threshold, seed=seed) if runs else None,
     )

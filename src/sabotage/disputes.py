@@ -93,7 +93,8 @@ def _fused_entropy(panel: Panel, ready: Replay, source: str) -> np.ndarray:
 
 def _normalised(scores: np.ndarray) -> np.ndarray:
     """Return the entropy of scores (k, C) over the most it can be, NaN where they are no distribution: (k,)."""
-    total = scores.sum(axis=1)
+    with np.errstate(over="ignore"):
+        total = scores.sum(axis=1)
     usable = (scores >= 0).all(axis=1) & (total > 0) & np.isfinite(total)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where(usable[:, None], scores / total[:, None], 0.0)

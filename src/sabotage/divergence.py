@@ -44,7 +44,8 @@ def distributions(panel: Panel, rows: slice = slice(None)) -> np.ndarray:
     scores = panel.scores[rows]
     listed = ~np.isnan(scores)
     filled = np.where(listed, scores, 0.0)
-    total = filled.sum(axis=2, keepdims=True)
+    with np.errstate(over="ignore"):
+        total = filled.sum(axis=2, keepdims=True)
     usable = panel.spoke[rows] & (filled >= 0).all(axis=2) & (total[..., 0] > 0) & np.isfinite(total[..., 0])
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = filled / total

@@ -62,7 +62,7 @@ def find_partings(
         For people or a threshold of uncertainty that the panel does not have.
     """
     annotators = measure_annotators(judged, unsure=unsure, n_permutations=n_permutations, seed=seed)
-    compared = compare_people(judged, people, full, seed=seed) if people else None
+    compared = compare_people(judged, people, full) if people else None
     disagreement, dominance = measure_disagreement(judged), measure_dominance(judged, seed=seed)
     return Partings(disagreement, dominance, annotators, compared, tuple(judged.notes))
 

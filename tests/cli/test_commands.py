@@ -35,6 +35,7 @@ def test_analyze_writes_its_files_and_a_summary_of_one_screen(preds, tmp_path):
     done = run("analyze", preds, "-o", tmp_path / "out", "--permutations", 200)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "ambiguous.csv",
         "audit.json",
         "cases.json",
         "figures",
@@ -274,7 +275,8 @@ def test_demo_leaves_a_report(tmp_path):
     done = run("demo", "-o", tmp_path / "demo", "--permutations", 200)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
-        "preds.parquet", "audit.json", "cases.json", "figures", "profiles.csv", "report.html", "roles.parquet"
+        "preds.parquet", "ambiguous.csv", "audit.json", "cases.json", "figures", "profiles.csv", "report.html",
+        "roles.parquet",
     }  # fmt: skip
     assert "bottom sabotages" in done.stdout
 

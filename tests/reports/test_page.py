@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from builders import make_panel, seeded
 from sabotage.reports.drawn import pictures
@@ -123,6 +124,9 @@ def test_every_heading_of_a_table_leads_to_a_definition_and_every_definition_is_
 def test_no_definition_is_never_shown(audit):
     """Over pages that have everything between them, all of the glossary is used."""
     found = [audit.content, analyze(seeded(30, 3), n_permutations=50, dose_response=True).content]
+    columns = {f"annotator_{k}": pa.array(["a", ("a", "b")[k], "b"] * 20) for k in (0, 1)}
+    rated = make_panel(60, 3, 3, columns=columns)
+    found.append(analyze(rated, n_permutations=9, people=("agent0", "agent1"), full="agent1").content)
     shown = set()
     for content in found:
         shown |= set(re.findall(r'<div id="def-(\w+)"', report_page(with_parts(content), None, ())))

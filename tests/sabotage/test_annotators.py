@@ -126,7 +126,7 @@ def test_rank_correlation_and_its_error():
 # ---- properties ----
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(panels(), st.randoms())
 def test_neither_order_nor_names_matter(panel, random):
     n, m = panel.n_examples, panel.n_agents
@@ -143,7 +143,8 @@ def test_neither_order_nor_names_matter(panel, random):
         reliability=moved.reliability[:, agents],
     )
     first, again = (measure_annotators(judge(one, rule="majority"), n_permutations=0) for one in (panel, moved))
-    assert first.known == again.known
+    assert replace(first.known, mean=None) == replace(again.known, mean=None)
+    assert first.known.mean == pytest.approx(again.known.mean)
     for one, other in zip(first.scores, again.scores, strict=True):
         assert (one.score, one.n, one.n_wrong, one.n_both) == (other.score, other.n, other.n_wrong, other.n_both)
         for own, same in ((one.auroc_error, other.auroc_error), (one.spearman, other.spearman)):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builders import make_panel, panels
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy as scipy_entropy
@@ -58,6 +58,7 @@ def test_lists_count_what_they_leave_out_as_nothing():
     assert np.array_equal(divergence(replace(panel, scores=scores)), divergence(replace(panel, scores=zeros)))
 
 
+@settings(deadline=None)
 @given(panels(), st.randoms())
 def test_neither_order_nor_scale_of_scores_matters(panel, random):
     found = divergence(panel)

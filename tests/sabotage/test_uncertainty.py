@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from builders import KRIPPENDORFF, make_panel
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
@@ -120,6 +120,7 @@ def test_an_id_has_one_uncertainty():
     assert read_uncertainty(panel, Notes()).value.tolist() == [1.0, 0.0, 1.0, 0.0]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.randoms())
 def test_neither_names_nor_order_matter(seed, random):
     labels = drawn(12, 4, 0.3, seed)
