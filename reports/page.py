@@ -9,6 +9,7 @@ from sabotage.reports import (
     sections_parts,
     sections_rules,
     sections_scores,
+    sections_slices,
     sections_test,
     sections_text,
 )
@@ -33,6 +34,7 @@ MAKERS: tuple[Maker, ...] = (
     sections_parts.parts,
     sections_parts.sweep,
     sections_scores.agreement,
+    sections_slices.slices,
 )
 TITLE_MOST = 120  # letters of a title
 

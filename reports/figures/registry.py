@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from sabotage.reports.figures import agreeing, confidence, deciding, roles, testing
+from sabotage.reports.figures import agreeing, confidence, deciding, roles, slicing, testing
 from sabotage.reports.figures.canvas import Content, Size, Source, content_of
 
 from sabotage.errors import SabotageError
@@ -48,6 +48,7 @@ _FIGURES: tuple[tuple[str, Draw, Callable[[Content], str], Callable[[Content], S
     ("What each agent is worth", deciding.shapley_bars, deciding.about_shapley, deciding.shapley_size),
     ("Permutation test", testing.permutation_null, testing.about_null, testing.null_size),
     ("Dose-response", testing.dose_response, testing.about_dose, testing.dose_size),
+    ("Sabotage in slices", slicing.slice_lifts, slicing.about_slices, slicing.slice_size),
     ("Agreement", agreeing.agreement_matrix, agreeing.about_agreement, agreeing.agreement_size),
 )
 NAMES = tuple(draw.__name__ for _, draw, _, _ in _FIGURES)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sabotage.headroom import measure_headroom
     from sabotage.humans import HumanAgent
     from sabotage.interventions import Intervention
+    from sabotage.judging import judge
     from sabotage.learning import Fitted, cross_fit, fit, load_fitted
     from sabotage.methods import Methods, describe_methods
     from sabotage.panel import Panel
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from sabotage.saved import SavedAudit, load_audit
     from sabotage.shares import Attribution
     from sabotage.simulation import simulate
+    from sabotage.slices import Slices, find_slices
 
 # Names are imported when they are asked for: `sabotage --help` has no time for numpy.
 _HOME = {
@@ -67,6 +69,7 @@ _HOME = {
     "Rule": "rules",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
+    "Slices": "slices",
     "SavedAudit": "saved",
     "ablation_agents": "ablation",
     "analyze": "audit",
@@ -81,9 +84,11 @@ _HOME = {
     "diagnose": "diagnosis",
     "diff": "differing",
     "emit": "emitting",
+    "find_slices": "slices",
     "fit": "learning",
     "fuse": "fusion",
     "fusion_rule": "custom",
+    "judge": "judging",
     "load_audit": "saved",
     "load_fitted": "learning",
     "measure_dose_response": "controls",
@@ -127,6 +132,7 @@ __all__ = [
     "SabotageError",
     "SabotageWarning",
     "SavedAudit",
+    "Slices",
     "ablation_agents",
     "analyze",
     "assess",
@@ -141,9 +147,11 @@ __all__ = [
     "diff",
     "emit",
     "figures",
+    "find_slices",
     "fit",
     "fuse",
     "fusion_rule",
+    "judge",
     "load_audit",
     "load_fitted",
     "measure_dose_response",

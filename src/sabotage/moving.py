@@ -62,7 +62,7 @@ def chances(
         return _inside(code, n_slices, marks, np.zeros(len(rows), np.int64), "marks of sabotage move over all examples")
     one = np.zeros(int(cluster.max()) + 1, np.int64)
     if _is_constant(code, cluster):
-        moves = f"{_several(sampling.word)} change places whole"
+        moves = f"{sampling.word} change places whole"
         return _whole(code, n_slices, marks, cluster, one, n_permutations, key, moves)
     word = _one(sampling.word)
     if sampling.finer is None:
@@ -74,10 +74,6 @@ def chances(
     stratum[finer] = cluster
     moves = f"ids change places whole, inside each {word}"
     return _whole(code, n_slices, marks, finer, stratum, n_permutations, key, moves)
-
-
-def _several(word: str) -> str:
-    return word
 
 
 def _one(word: str) -> str:
