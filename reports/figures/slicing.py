@@ -102,10 +102,10 @@ def slice_lifts(audit: Source, ax: Axes | None = None) -> Axes:
                     fontsize=SMALL)  # fmt: skip
         found = content["slices"]
         left = len(found["slices"]) + found["n_slices_left_out"] - len(rows)
-        about = "filled: confirmed on the other half; open: found on the first only; lines: 95 %"
+        about = "slice: saboteur; filled: confirmed on the other half; open: found on the first only; lines: 95 %"
         if left:
             about += f"; {left:,} more pairs of slice and saboteur are not shown"
-        heading(ax, "Sabotage in slices, slice: saboteur", about, 11)
+        heading(ax, "Sabotage in slices", about, 11)
     return ax
 
 
