@@ -113,7 +113,7 @@ class Slices:
     panel : tuple of Overall
         Of any saboteur, then of each agent.
     slices : tuple of Slice
-        Confirmed ones first, then those found, tested and too small, each by p on all examples.
+        Confirmed ones first, then those found, by their lift; then those tested and too small, by p on all examples.
     n, n_wrong : int
     n_first, n_second : int or None
         Examples of the halves; None where they are too few clusters to part.

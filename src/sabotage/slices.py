@@ -243,7 +243,8 @@ def _is_found(half: Half | None, level: float) -> bool:
 
 
 def _place(row: Slice) -> tuple[bool, bool, bool, float, float]:
-    p = 2.0 if row.p_value is None else row.p_value
+    """Sort what was found by its lift, since p-values of permutations are often the same, and the rest by p."""
+    p = 0.0 if row.is_found else 2.0 if row.p_value is None else row.p_value
     return not row.is_confirmed, not row.is_found, not row.is_tested, p, -(row.lift or 0.0)
 
 
