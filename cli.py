@@ -74,6 +74,7 @@ def commands(ascii: bool) -> None:
     sabotage diff old/audit.json new/audit.json   what changed
     sabotage check out/audit.json --min-accuracy 0.7   a gate for CI
     sabotage methods out/audit.json         a paragraph for the paper
+    sabotage runs gpt=a.parquet llama=b.parquet   the dataset or the model
     sabotage report out/audit.json          the page again, and its figures
     """
     if ascii:
@@ -442,7 +443,7 @@ def simulate(scenario: str, n: int, seed: int, run: int, output: str) -> None:
     """Draw a panel whose roles and verdict are known, and write it.
 
     SCENARIO is aligned, uninformative, overconfident-agent, colluding-agents, missing-modality, grouped or easy; with
-    a planted cause corrupted-class, corrupted-group or ambiguous, and no-cause.
+    a planted cause corrupted-class, corrupted-group, ambiguous, mislabelled or bad-backbone, and no-cause.
 
     \b
     sabotage simulate aligned -n 2000 --seed 1 -o panel.parquet

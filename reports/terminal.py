@@ -151,7 +151,12 @@ def print_converted(panel: Panel, path: str) -> None:
 
 def print_written(folder: str, *more: str, figures: Sequence[str] = ()) -> None:
     """Say what was written where; `figures` are the names of the files in their folder."""
-    console().print(f"written to {safe(folder)}: {', '.join((*more, *FILES, *_figures(figures)))}")
+    print_files(folder, (*more, *FILES), figures)
+
+
+def print_files(folder: str, files: Sequence[str], figures: Sequence[str] = ()) -> None:
+    """Say which files were written to a folder, and how many figures."""
+    console().print(f"written to {safe(folder)}: {', '.join((*files, *_figures(figures)))}")
 
 
 def print_rebuilt(page: str, figures: Sequence[str]) -> None:

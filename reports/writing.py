@@ -78,6 +78,11 @@ def write_audit(
         "cases.json": json.dumps(cases, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n",
         "report.html": report_page(audit.content, cases, pictures(audit.content, rendered)),
     }
+    runs = audit.causes.runs
+    if runs is not None and runs.suspects is not None:
+        from sabotage.reports.running import suspects_csv
+
+        texts["suspects.csv"] = suspects_csv(runs.suspects)
     make_folder(folder)
     with ExitStack() as files:
         if rendered.files:

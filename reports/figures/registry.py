@@ -1,10 +1,10 @@
 """The figures that an audit has data for, in the order of the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from sabotage.reports.figures import agreeing, confidence, deciding, roles, slicing, testing
+from sabotage.reports.figures import agreeing, confidence, deciding, disagreeing, roles, runs, slicing, testing
 from sabotage.reports.figures.canvas import Content, Size, Source, content_of
 
 from sabotage.errors import SabotageError
@@ -49,15 +49,21 @@ _FIGURES: tuple[tuple[str, Draw, Callable[[Content], str], Callable[[Content], S
     ("Permutation test", testing.permutation_null, testing.about_null, testing.null_size),
     ("Dose-response", testing.dose_response, testing.about_dose, testing.dose_size),
     ("Sabotage in slices", slicing.slice_lifts, slicing.about_slices, slicing.slice_size),
+    ("Who is right", disagreeing.disagreement_cells, disagreeing.about_cells, disagreeing.cells_size),
+    ("Whom decisions follow", disagreeing.dominance_curve, disagreeing.about_curve, disagreeing.curve_size),
     ("Agreement", agreeing.agreement_matrix, agreeing.about_agreement, agreeing.agreement_size),
+    ("Variance over runs", runs.run_variance, runs.about_variance, runs.variance_size),
+    ("Run by run", runs.run_slopes, runs.about_slopes, runs.slopes_size),
 )
 NAMES = tuple(draw.__name__ for _, draw, _, _ in _FIGURES)
 
 
-def drawings(audit: Source) -> list[Drawing]:
-    """Return the figures that an audit, or the dict of an audit.json, has data for."""
+def drawings(audit: Source, names: Sequence[str] | None = None) -> list[Drawing]:
+    """Return the figures that an audit, or the dict of an audit.json, has data for; of some of them, by name."""
     content, found = content_of(audit), []
     for title, draw, about, size in _FIGURES:
+        if names is not None and draw.__name__ not in names:
+            continue
         try:
             found.append(Drawing(draw.__name__, title, about(content), draw, size(content)))
         except SabotageError:  # says what the audit lacks, to whom asks for this one figure

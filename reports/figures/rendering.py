@@ -55,7 +55,7 @@ def render(audit: Source, formats: Sequence[str] = (), names: Sequence[str] | No
         Of `drawings(audit)`; all by default.
     """
     formats, svgs, files = check_formats(formats), {}, {}
-    kept = tuple(drawing for drawing in drawings(audit) if names is None or drawing.name in names)
+    kept = tuple(drawings(audit, names))
     for drawing in kept:
         with drawn(drawing, audit) as figure:
             text = _svg(figure)
@@ -76,7 +76,12 @@ def to_svg(drawing: Drawing, audit: Source) -> str:
         return _for_page(_svg(figure), drawing)
 
 
-def write_figures(audit: Source, folder: str | Path, formats: Sequence[str] = ("svg", "png")) -> list[str]:
+def write_figures(
+    audit: Source,
+    folder: str | Path,
+    formats: Sequence[str] = ("svg", "png"),
+    names: Sequence[str] | None = None,
+) -> list[str]:
     """Write every figure that the audit has data for, in every format, and return the names of the files.
 
     Parameters
@@ -86,13 +91,15 @@ def write_figures(audit: Source, folder: str | Path, formats: Sequence[str] = ("
         Made where there is none.
     formats : sequence of {"svg", "png", "pdf"}
         png is on white, 300 dots an inch; svg and pdf have no background.
+    names : sequence of str, optional
+        Of the figures; all by default.
 
     Raises
     ------
     SabotageError
         For another format, or where the folder cannot be written.
     """
-    files = render(audit, formats).files
+    files = render(audit, formats, names).files
     folder = Path(folder)
     make_folder(folder)
     with ExitStack() as stack:

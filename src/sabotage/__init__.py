@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sabotage.custom import fusion_rule
     from sabotage.diagnosis import Diagnosis, diagnose
     from sabotage.differing import Difference, diff
+    from sabotage.disagreement import Disagreement, measure_disagreement
+    from sabotage.dominance import Dominance, measure_dominance
     from sabotage.emitting import emit
     from sabotage.errors import SabotageError, SabotageWarning
     from sabotage.functions import FunctionAgent
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
     from sabotage.headroom import measure_headroom
     from sabotage.humans import HumanAgent
     from sabotage.interventions import Intervention
-    from sabotage.judging import judge
+    from sabotage.judging import Judged, judge
     from sabotage.learning import Fitted, cross_fit, fit, load_fitted
     from sabotage.methods import Methods, describe_methods
     from sabotage.panel import Panel
+    from sabotage.partings import Partings, find_partings
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
     from sabotage.reports import figures
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from sabotage.results import Permutation
     from sabotage.roles import Roles, assign_roles
     from sabotage.rules import Rule
+    from sabotage.runs import Runs, compare_runs, runs_by_seed
     from sabotage.saved import SavedAudit, load_audit
     from sabotage.shares import Attribution
     from sabotage.simulation import simulate
@@ -54,6 +58,8 @@ _HOME = {
     "Decision": "fusion",
     "Diagnosis": "diagnosis",
     "Difference": "differing",
+    "Disagreement": "disagreement",
+    "Dominance": "dominance",
     "Emissions": "agents",
     "EstimatorAgent": "agents",
     "Fitted": "learning",
@@ -61,12 +67,15 @@ _HOME = {
     "Gate": "gates",
     "HumanAgent": "humans",
     "Intervention": "interventions",
+    "Judged": "judging",
     "Methods": "methods",
     "Panel": "panel",
+    "Partings": "partings",
     "Permutation": "results",
     "RecordedAgent": "agents",
     "Roles": "roles",
     "Rule": "rules",
+    "Runs": "runs",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
     "Slices": "slices",
@@ -79,11 +88,13 @@ _HOME = {
     "check": "gates",
     "collect": "collecting",
     "compare": "comparison",
+    "compare_runs": "runs",
     "cross_fit": "learning",
     "describe_methods": "methods",
     "diagnose": "diagnosis",
     "diff": "differing",
     "emit": "emitting",
+    "find_partings": "partings",
     "find_slices": "slices",
     "fit": "learning",
     "fuse": "fusion",
@@ -91,6 +102,8 @@ _HOME = {
     "judge": "judging",
     "load_audit": "saved",
     "load_fitted": "learning",
+    "measure_disagreement": "disagreement",
+    "measure_dominance": "dominance",
     "measure_dose_response": "controls",
     "measure_headroom": "headroom",
     "permute": "permutation",
@@ -101,6 +114,7 @@ _HOME = {
     "replay": "fusion",
     "replay_callable": "callables",
     "run_controls": "controls",
+    "runs_by_seed": "runs",
     "simulate": "simulation",
     "style": "reports.style",
 }
@@ -116,6 +130,8 @@ __all__ = [
     "Decision",
     "Diagnosis",
     "Difference",
+    "Disagreement",
+    "Dominance",
     "Emissions",
     "EstimatorAgent",
     "Fitted",
@@ -123,12 +139,15 @@ __all__ = [
     "Gate",
     "HumanAgent",
     "Intervention",
+    "Judged",
     "Methods",
     "Panel",
+    "Partings",
     "Permutation",
     "RecordedAgent",
     "Roles",
     "Rule",
+    "Runs",
     "SabotageError",
     "SabotageWarning",
     "SavedAudit",
@@ -141,12 +160,14 @@ __all__ = [
     "check",
     "collect",
     "compare",
+    "compare_runs",
     "cross_fit",
     "describe_methods",
     "diagnose",
     "diff",
     "emit",
     "figures",
+    "find_partings",
     "find_slices",
     "fit",
     "fuse",
@@ -154,6 +175,8 @@ __all__ = [
     "judge",
     "load_audit",
     "load_fitted",
+    "measure_disagreement",
+    "measure_dominance",
     "measure_dose_response",
     "measure_headroom",
     "permute",
@@ -164,6 +187,7 @@ __all__ = [
     "replay",
     "replay_callable",
     "run_controls",
+    "runs_by_seed",
     "simulate",
     "style",
 ]

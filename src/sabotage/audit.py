@@ -374,6 +374,7 @@ engine, progress
         unsure=unsure,
         runs=runs,
         run_name=run_name,
+        threshold=threshold,
         n_permutations=n_permutations,
         seed=seed,
     )

@@ -49,3 +49,13 @@ run_options = stacked(
     ),
     click.option("--run-name", metavar="NAME", help="What the run of FILE is called beside the others."),
 )
+comparing_runs_options = stacked(
+    click.option(
+        "--same/--different",
+        "same",
+        default=None,
+        help="Whether the runs are over the same examples; by default where they share half of their ids.",
+    ),
+    seed_option,
+    click.option("-o", "--output", metavar="DIR", help="Write runs.json, suspects.csv and figures."),
+)

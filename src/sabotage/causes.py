@@ -7,9 +7,11 @@ from typing import Any
 from sabotage.annotators import UNSURE, Annotators, measure_annotators
 from sabotage.disagreement import Disagreement, measure_disagreement
 from sabotage.dominance import Dominance, measure_dominance
+from sabotage.errors import SabotageError
 from sabotage.judging import Judged
 from sabotage.panel import Panel
 from sabotage.people import People, compare_people
+from sabotage.roles import THRESHOLD
 from sabotage.runs import Runs, compare_runs
 from sabotage.slices import SMALLEST, Slices, find_slices
 
@@ -42,6 +44,7 @@ def examine_causes(
     unsure: float | str = UNSURE,
     runs: Mapping[str, Panel] | None = None,
     run_name: str | None = None,
+    threshold: float | str = THRESHOLD,
     n_permutations: int = N_PERMUTATIONS,
     seed: int = 0,
 ) -> Causes:
@@ -58,6 +61,8 @@ def examine_causes(
         Of `sabotage.annotators.measure_annotators`.
     runs, run_name
         Panels of other runs, by name, and the name of this one; see `sabotage.runs.compare_runs`.
+    threshold : float or str
+        Of the roles, which other runs get too.
     n_permutations : int
         Of every test; 0 leaves p-values null.
     seed : int
@@ -65,16 +70,18 @@ def examine_causes(
     Raises
     ------
     SabotageError
-        As those functions.
+        As those functions, or if another run has the name of this one.
     """
     drawn = {"n_permutations": n_permutations, "seed": seed}
     annotators = measure_annotators(judged, unsure=unsure, **drawn)
     own = run_name or judged.panel.origin.name
+    if runs and own in runs:
+        raise SabotageError(f"{own} names two runs: give the audited one a name of its own, --run-name")
     return Causes(
         disagreement=measure_disagreement(judged),
         dominance=measure_dominance(judged, seed=seed),
         annotators=annotators,
         people=compare_people(judged, people, full, seed=seed) if people else None,
         slices=find_slices(judged, by, smallest=smallest, **drawn) if by else None,
-        runs=compare_runs({own: judged.panel, **runs}, judged=judged, seed=seed) if runs else None,
+        runs=compare_runs({own: judged.panel, **runs}, judged=judged, threshold=threshold, seed=seed) if runs else None,
     )

@@ -10,6 +10,8 @@ import pyarrow as pa
 from sabotage.errors import SabotageError, unknown
 from sabotage.panel import Origin, Panel
 from sabotage.planted import DRAWS, PLANTED
+from sabotage.planted_runs import DRAWS as RUN_DRAWS
+from sabotage.planted_runs import PLANTED_RUNS
 from sabotage.scenarios import (
     AGENTS,
     AUDIO,
@@ -37,7 +39,7 @@ _ABLE = {
     "silent": (0.00, 0.00, 0.00),  # share of examples, of text, audio and video
 }
 
-SCENARIOS = {
+_UNPLANTED = {
     scenario.name: scenario
     for scenario in (
         Scenario(
@@ -121,7 +123,8 @@ SCENARIOS = {
             },
         ),
     )
-} | PLANTED
+}
+SCENARIOS = _UNPLANTED | PLANTED | PLANTED_RUNS
 
 
 def simulate(scenario: str, n: int = 2000, seed: int = 0, run: int = 0) -> Panel:
@@ -144,7 +147,7 @@ def simulate(scenario: str, n: int = 2000, seed: int = 0, run: int = 0) -> Panel
     Panel
         Scores sum to 1, the label is their argmax and the confidence the highest. `grouped` names its subjects as the
         group, as do those with a planted cause, which keep `site`, `noise`, `device` and `annotator_1` to
-        `annotator_5` beside; `easy` keeps the column `kind`.
+        `annotator_5` beside; `easy` keeps the column `kind`, `mislabelled` one of its name.
 
     Raises
     ------
@@ -254,12 +257,16 @@ def _easy(streams: Streams, n: int, p: Mapping[str, Any]) -> Draw:
     return Draw(truth, labels, top, np.where(strong, high, low), columns)
 
 
-_DRAWS: dict[str, Drawer] = {
-    "aligned": _able,
-    "uninformative": _able,
-    "overconfident-agent": _overconfident,
-    "colluding-agents": _colluding,
-    "missing-modality": _able,
-    "grouped": _grouped,
-    "easy": _easy,
-} | DRAWS
+_DRAWS: dict[str, Drawer] = (
+    {
+        "aligned": _able,
+        "uninformative": _able,
+        "overconfident-agent": _overconfident,
+        "colluding-agents": _colluding,
+        "missing-modality": _able,
+        "grouped": _grouped,
+        "easy": _easy,
+    }
+    | DRAWS
+    | RUN_DRAWS
+)

@@ -1,0 +1,232 @@
+"""Several runs for people: what they speak for, run by run on a terminal, a table for a paper, a card in a notebook."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sabotage.reports.tables import Cell, Table, brief, in_format, span, to_csv
+
+from sabotage.files import make_folder, written
+from sabotage.run_rates import Rate, RunDifference, RunProfile
+from sabotage.runs import Runs
+from sabotage.saying import percent, percents
+from sabotage.suspects import COLUMNS, Suspects
+
+NONE = "-"
+WORDS = {
+    "accuracy": "right",
+    "balanced_accuracy": "balanced accuracy",
+    "with_saboteur": "with a saboteur",
+    "mean_confidence": "confidence",
+    "ece": "ECE",
+    "auroc_confidence": "AUROC of confidence",
+    "contributor_per_example": "contributor",
+    "saboteur_per_example": "saboteur",
+    "pivotal_saboteur_per_example": "pivotal saboteur",
+    "saboteur_lift": "lift",
+}
+PARTS = {
+    "dataset": "dataset: example, example x agent",
+    "model": "model: run, and run x example, agent",
+    "agent": "agent",
+    "rest": "rest",
+}
+DECISION = "decision"
+MOST_SHOWN = 10  # suspects on a terminal
+
+
+def render(found: Runs, format: str) -> str:
+    """Return runs as "csv" (every number, run by run), "latex" or "markdown" (what goes into a paper).
+
+    Raises SabotageError for another format.
+    """
+    return in_format(format, found, full_table, paper_table)
+
+
+def full_table(found: Runs) -> Table:
+    """Return every number of every run and of every difference, one a row, then the split of the variance."""
+    headings = ("run", "to", "agent", "number", "value", "low", "high", "count", "n")
+    rows = []
+    for one in (*found.profiles, *found.differences):
+        to = (one.to or "the others' mean") if isinstance(one, RunDifference) else None
+        for agent, own in {None: one.decision, **one.agents}.items():
+            for name, rate in own.items():
+                number = (rate.value, *(rate.interval or (None, None)), rate.count, rate.n)
+                rows.append((one.run, to, agent, name, *number))
+    if found.variance is not None:
+        for name, part in {**found.variance.components, **found.variance.shares}.items():
+            kind = "share_of_variance" if name in found.variance.shares and name != "rest" else "component_share"
+            ends = part.interval or (None, None)
+            rows.append((None, None, None, f"{kind}_{name}", part.share, *ends, None, found.n_examples))
+    return Table(headings, tuple(tuple(_cell(value) for value in row) for row in rows))
+
+
+def paper_table(found: Runs) -> Table:
+    """Return what the decisions and agents of every run reach, a row a run and agent, with differences."""
+    names = list(found.profiles[0].decision)
+    own = [name for name in next(iter(found.profiles[0].agents.values())) if name not in names]
+    columns = [*names, *own]
+    ahead = {one.run: one for one in found.differences}
+    rows = []
+    for one in found.profiles:
+        for agent, numbers in {None: one.decision, **one.agents}.items():
+            of = ahead.get(one.run)
+            differences = {} if of is None else (of.decision if agent is None else of.agents[agent])
+            key = "with_saboteur" if agent is None else "saboteur_per_example"
+            cells = [Cell(one.run, one.run), Cell(agent or DECISION, agent or DECISION)]
+            cells += [_number(numbers.get(name)) for name in columns]
+            cells.append(_number(differences.get(key), signed=True))
+            rows.append(tuple(cells))
+    to = "the mean of the other runs" if found.is_same else found.names[0]
+    headings = ("run", "agent", *(WORDS[name] for name in columns), "saboteur, difference")
+    notes = [f"With 95 % intervals. Difference of the share with a saboteur to {to}.", *found.findings]
+    over = "different data" if found.n_examples is None else f"the same {found.n_examples:,} examples"
+    return Table(headings, tuple(rows), f"Runs over {over}.", tuple(notes))
+
+
+def suspects_table(found: Suspects | None) -> Table:
+    """Return all suspected examples, those that most votes speak for first."""
+    examples = () if found is None else found.examples
+    rows = [tuple(_cell(getattr(one, name)) for name in COLUMNS) for one in examples]
+    return Table(COLUMNS, tuple(rows))
+
+
+def suspects_csv(found: Suspects | None) -> str:
+    """Return suspects.csv, in which no name runs as a formula."""
+    return to_csv(suspects_table(found))
+
+
+def runs_card(found: Runs) -> str:
+    """Return a notebook's view of runs: what they speak for, and the table."""
+    from sabotage.reports.cards import table_card
+
+    return table_card("Runs", found.findings, paper_table(found))
+
+
+def print_runs(found: Runs) -> None:
+    """Print what the runs speak for, what each reaches, how sabotage varies, and the first suspects."""
+    from sabotage.reports.terminal import console, name_table, print_notes, safe
+
+    out = console()
+    out.print()
+    for sentence in found.findings:
+        out.print(safe(sentence))
+    out.print()
+    ahead = {one.run: one for one in found.differences}
+    to = "the others' mean" if found.is_same else found.names[0]
+    _show(out, found.profiles, ahead, None, name_table)
+    out.print(f"differences to {safe(to)}{', paired' if found.is_same else ''}; 95 % intervals")
+    for agent in found.agents:
+        out.print()
+        out.print(f"[bold]{safe(agent)}[/bold]")
+        _show(out, found.profiles, ahead, agent, name_table)
+    if found.variance is not None and found.variance.shares["dataset"].share is not None:
+        rows = [(PARTS[name], _shared(part.share, part.interval)) for name, part in found.variance.shares.items()]
+        out.print()
+        out.print(name_table(("of the variance of sabotage",), rows, "lies with", wraps=True))
+    if found.kappas is not None:
+        rows = [(name, _kappa(own.value, own.interval)) for name, own in found.kappas.agents.items()]
+        rows.append(("who sabotages", _kappa(found.kappas.who.value, found.kappas.who.interval)))
+        out.print()
+        out.print(name_table(("kappa over runs",), rows, "saboteur", wraps=True))
+    if found.suspects is not None and found.suspects.n:
+        shown = found.suspects.examples[:MOST_SHOWN]
+        rows = [(one.id, _cut(one.truth), _cut(one.suspected_label), f"{one.votes}/{one.n_votes}") for one in shown]
+        out.print()
+        out.print(name_table(("truth", "every run says", "votes"), rows, "suspected example"))
+        if found.suspects.n > len(shown):
+            out.print(f"and {found.suspects.n - len(shown):,} more, in suspects.csv")
+    out.print()
+    print_notes(out, found.notes)
+
+
+def check_folder(folder: str) -> None:
+    """Raise SabotageError where a folder cannot be made or written, before anything is computed."""
+    from sabotage.reports import writing
+
+    writing.check_folder(folder)
+
+
+def write_runs(found: Runs, folder: str | Path, figures: Sequence[str]) -> list[str]:
+    """Write runs.json, suspects.csv where the runs are over the same examples, and figures; return the figures' names.
+
+    `figures` are formats.
+    """
+    from sabotage.reports.figures import write_figures
+    from sabotage.reports.writing import FIGURES
+
+    folder = Path(folder)
+    content = figure_content(found)
+    make_folder(folder)
+    text = json.dumps(content["runs"], indent=2, ensure_ascii=False, allow_nan=False)
+    with written(folder / "runs.json") as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+    if found.suspects is not None:
+        with written(folder / "suspects.csv") as temporary:
+            temporary.write_text(suspects_csv(found.suspects), encoding="utf-8")
+    return write_figures(content, folder / FIGURES, figures, ("run_variance", "run_slopes")) if figures else []
+
+
+def figure_content(found: Runs) -> dict[str, Any]:
+    """Return the content that the figures of runs are drawn from: what an audit's has of them."""
+    first = found.inputs[0]
+    return {"agents": {}, "input": {"path": first.path, "n_examples": first.n_examples}, "runs": found.to_dict()}
+
+
+def print_written(folder: str, figures: Sequence[str], found: Runs) -> None:
+    """Say what was written where."""
+    from sabotage.reports import terminal
+
+    files = ["runs.json", *(["suspects.csv"] if found.suspects is not None else [])]
+    terminal.print_files(folder, files, figures)
+
+
+def _show(
+    out: Any,
+    profiles: Sequence[RunProfile],
+    ahead: dict[str, RunDifference],
+    agent: str | None,
+    table: Callable[..., Any],
+) -> None:
+    key = "with_saboteur" if agent is None else "saboteur_per_example"
+    rows = []
+    for one in profiles:
+        own = one.decision if agent is None else one.agents[agent]
+        of = ahead.get(one.run)
+        difference = Rate(None, None) if of is None else (of.decision if agent is None else of.agents[agent])[key]
+        rows.append((one.run, _rate(own["accuracy"]), _rate(own[key]), _ahead(difference)))
+    out.print(table(("right", WORDS[key], "difference"), rows, "run", wraps=True))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 14 else f"{text[:13]}…"
+
+
+def _rate(rate: Rate) -> str:
+    return NONE if rate.value is None else f"{percent(rate.value)}{percents(rate.interval)}"
+
+
+def _ahead(rate: Rate) -> str:
+    if rate.value is None:
+        return NONE
+    value, *ends = (f"{round(100 * one, 1) + 0.0:+.1f}" for one in (rate.value, *(rate.interval or ())))
+    return value + (f" [{', '.join(ends)}]" if ends else "")
+
+
+def _shared(share: float | None, interval: tuple[float, float] | None) -> str:
+    return NONE if share is None else f"{percent(share)}{percents(interval)}"
+
+
+def _kappa(value: float | None, interval: tuple[float, float] | None) -> str:
+    return NONE if value is None else brief(value, interval)
+
+
+def _number(rate: Rate | None, signed: bool = False) -> Cell:
+    if rate is None or rate.value is None:
+        return Cell(NONE, None)
+    return Cell(span(rate.value, rate.interval, signed), rate.value)
+
+
+def _cell(value: float | int | str | None) -> Cell:
+    return Cell(NONE if value is None else str(value), value)
