@@ -84,7 +84,7 @@ GLOSSARY = {
     "slice_p": Term(
         "p of a slice",
         "The chance of as high a rate if sabotage had nothing to do with the column: groups change places whole where"
-        " the column is constant in each, else marks of sabotage move inside groups.",
+        " the column is constant in each, else marks of sabotage move inside groups; 1e-12 stands for all below.",
     ),
     "found": Term("found", "On one half of the examples, split by whole groups, p is small and the lift above 1."),
     "confirmed": Term(
