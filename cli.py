@@ -71,6 +71,7 @@ def commands(ascii: bool) -> None:
     sabotage compare preds.parquet          which rule to deploy, what it gains
     sabotage attribute preds.parquet        what each agent is worth
     sabotage disagreement preds.parquet     where agents part ways, and who leads
+    sabotage slices preds.parquet --by age  where there is more sabotage
     sabotage diff old/audit.json new/audit.json   what changed
     sabotage check out/audit.json --min-accuracy 0.7   a gate for CI
     sabotage methods out/audit.json         a paragraph for the paper
@@ -128,12 +129,13 @@ def analyze(
     from sabotage.reports import terminal, writing
 
     from sabotage.audit import analyze as analyze_panel
+    from sabotage.slicing import kept_for
 
     table, settings = split(options)
     writing.check_media(media, output)
     if output is not None:
         writing.check_folder(output)
-    panel = read(file, (*settings["within"], *settings["by"]), table)
+    panel = read(file, (*settings["within"], *kept_for(settings["by"])), table)
     if not as_json:
         terminal.print_panel(panel)
     panel, settings["rule"] = learned(file, panel, settings, table)

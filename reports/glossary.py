@@ -70,6 +70,26 @@ GLOSSARY = {
     "threshold": Term(
         "threshold", "The confidence from which misleading is sabotage, or an agent's own quantile of it."
     ),
+    "slice": Term("slice", "The examples of one class, one group, one value of a column, or one quartile of numbers."),
+    "slice_rate": Term("rate", "The share of a slice's examples with the saboteur.", "", "the examples of the slice"),
+    "slice_lift": Term(
+        "lift of a slice",
+        "How many times the panel's rate of sabotage a slice has; 1 is as much as anywhere.",
+        "P(saboteur | slice) / P(saboteur)",
+        "the examples of the slice",
+    ),
+    "slice_difference": Term(
+        "less the rest", "The rate of a slice less the rate of all other examples.", "", "the examples of the slice"
+    ),
+    "slice_p": Term(
+        "p of a slice",
+        "The chance of as high a rate if sabotage had nothing to do with the column: groups change places whole where"
+        " the column is constant in each, else marks of sabotage move inside groups; 1e-12 stands for all below.",
+    ),
+    "found": Term("found", "On one half of the examples, split by whole groups, p is small and the lift above 1."),
+    "confirmed": Term(
+        "confirmed", "Found on one half, and p, adjusted by Holm over all that was found, is small on the other half."
+    ),
     "lift": Term(
         "lift",
         "How much more often an agent is a saboteur than if its confident errors fell on decisions by chance.",

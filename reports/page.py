@@ -12,6 +12,7 @@ from sabotage.reports import (
     sections_people,
     sections_rules,
     sections_scores,
+    sections_slices,
     sections_test,
     sections_text,
 )
@@ -40,6 +41,7 @@ MAKERS: tuple[Maker, ...] = (
     sections_annotators.annotators,
     sections_people.people,
     sections_scores.agreement,
+    sections_slices.slices,
 )
 TITLE_MOST = 120  # letters of a title
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from sabotage.reports.tables import Cell, Table, in_format, span
 
-from sabotage.saying import p_text, percent
+from sabotage.saying import p_text, percent, percents
 from sabotage.slice_results import Slices
-from sabotage.slice_words import describe_slices, label, saboteur, standing
+from sabotage.slice_words import describe_slices, label, saboteur
 
 NONE = "-"
 MOST_PRINTED = 20
@@ -55,8 +55,8 @@ def paper_table(found: Slices) -> Table:
     notes = [
         "Lift: the rate over the panel's, on all examples with its 95 % interval, and on each half over that half's."
         " Found: on the first half p at most"
-        f" {found.level:g} and a lift above 1; p adjusted, by Holm over all that was found, is of the second half; bold:"
-        " confirmed there.",
+        f" {found.level:g} and a lift above 1; p adjusted, by Holm over all that was found, is of the second half;"
+        " bold: confirmed there.",
     ]
     if len(shown) < len(found.slices):
         notes.append(f"{len(found.slices) - len(shown):,} more pairs of slice and saboteur are not shown.")
@@ -70,7 +70,7 @@ def slices_card(found: Slices) -> str:
     return table_card("Slices", describe_slices(found.to_dict(0), found.named()), paper_table(found))
 
 
-def print_slices(found: Slices, notes: Sequence[str] = ()) -> None:
+def print_slices(found: Slices) -> None:
     """Print what was found, and the first slices, those confirmed before all others."""
     from sabotage.reports.terminal import console, name_table, print_notes, safe
 
@@ -78,38 +78,49 @@ def print_slices(found: Slices, notes: Sequence[str] = ()) -> None:
     out.print()
     for sentence in describe_slices(found.to_dict(0), found.named()):
         out.print(safe(sentence))
-    shown = _rows(found)[:MOST_PRINTED]
-    rows = []
-    for own in shown:
-        first, second = own["first"], own["second"]
-        p = None if second is None else second["p_value"] if own["p_adjusted"] is None else own["p_adjusted"]
-        rows.append(
+    every = _rows(found)
+    shown = every[:MOST_PRINTED]
+
+    def named(own: Mapping[str, Any]) -> str:
+        return f"{label(own)}: {'any' if own['agent'] is None else own['agent']}"
+
+    if shown:
+        rows = [
             (
-                f"{label(own)}: {'any' if own['agent'] is None else own['agent']}",
+                named(own),
                 f"{own['n']:,}",
-                NONE if own["rate"] is None else percent(own["rate"]),
+                NONE if own["rate"] is None else f"{percent(own['rate'])}{percents(own['rate_interval'])}",
                 _lift_text(own),
-                _lift_and_p(first, None if first is None else first["p_value"]),
-                _lift_and_p(second, p),
-                standing(own),
+                _p(own["p_value"]).text,
             )
-        )
-    if rows:
+            for own in shown
+        ]
         out.print()
-        headings = ("n", "rate", "lift", "first", "second", "")
-        out.print(name_table(headings, rows, "slice: saboteur", wraps=True))
-        out.print(
-            "lift: rate over the panel's, 95 % interval; first, second: lift and p on each half, of what is found p"
-            " adjusted by Holm"
-        )
-    if len(shown) < len(found.slices):
-        out.print(f"{len(found.slices) - len(shown):,} more, which --format csv shows")
-    for own in found.columns:
-        if own.moves is not None:
-            p = "exact" if own.n_permutations is None else f"{own.n_permutations:,} permutations"
-            out.print(safe(f"p by {own.column}: {own.moves} ({p})"))
+        out.print(name_table(("n", "rate", "lift", "p"), rows, "slice: saboteur", wraps=True))
+        out.print("of all examples, with 95 % intervals; lift: rate over the panel's; p: of as high a rate, one-sided")
+    if len(shown) < len(every):
+        out.print(f"{len(every) - len(shown):,} more, which --format csv shows")
+    halves = [own for own in every if own["is_found"]][:MOST_PRINTED]
+    if halves:
+        parts = [
+            (
+                named(own),
+                *_on_half(own["first"], own["first"]["p_value"]),
+                *_on_half(own["second"], own["p_adjusted"]),
+                "yes" if own["is_confirmed"] else "no",
+            )
+            for own in halves
+        ]
+        out.print()
+        headings = ("first", "lift", "p", "second", "lift", "p adj.", "confirmed")
+        out.print(name_table(headings, parts, "slice: saboteur", wraps=True))
+        out.print("found on the first half; p adj.: of the second, by Holm over all that was found")
+    for column in found.columns:
+        if column.moves is not None:
+            p = "exact" if column.n_permutations is None else f"{column.n_permutations:,} permutations"
+            out.print(safe(f"p by {column.column}: {column.moves} ({p})"))
     out.print()
-    print_notes(out, notes, most=len(notes))
+    print_notes(out, found.notes, most=len(found.notes))
 
 
 def _rows(found: Slices) -> list[Mapping[str, Any]]:
@@ -169,7 +180,6 @@ def _lift_text(own: Mapping[str, Any]) -> str:
     return f"{own['lift']:.2f}" + ("" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]")
 
 
-def _lift_and_p(half: Mapping[str, Any] | None, p: float | None) -> str:
-    if half is None or half["lift"] is None:
-        return NONE
-    return f"{half['lift']:.2f}" + ("" if p is None else f" {p_text(p)}")
+def _on_half(half: Mapping[str, Any], p: float | None) -> tuple[str, str, str]:
+    counts, lift = _half(half)
+    return counts.text, lift.text, _p(p).text

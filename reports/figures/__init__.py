@@ -13,6 +13,7 @@ from sabotage.reports.figures.registry import NAMES, Drawing, drawings
 from sabotage.reports.figures.rendering import FORMATS, Rendered, render, to_svg, write_figures
 from sabotage.reports.figures.roles import role_bars, sabotage_by_class, tau_sweep
 from sabotage.reports.figures.runs import run_slopes, run_variance
+from sabotage.reports.figures.slicing import slice_lifts
 from sabotage.reports.figures.testing import dose_response, permutation_null
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "run_variance",
     "sabotage_by_class",
     "shapley_bars",
+    "slice_lifts",
     "tau_sweep",
     "to_svg",
     "top_k_curve",

@@ -13,6 +13,7 @@ from sabotage.reports.figures import (
     peopling,
     roles,
     runs,
+    slicing,
     testing,
 )
 from sabotage.reports.figures.canvas import Content, Size, Source, content_of
@@ -58,6 +59,7 @@ _FIGURES: tuple[tuple[str, Draw, Callable[[Content], str], Callable[[Content], S
     ("What each agent is worth", deciding.shapley_bars, deciding.about_shapley, deciding.shapley_size),
     ("Permutation test", testing.permutation_null, testing.about_null, testing.null_size),
     ("Dose-response", testing.dose_response, testing.about_dose, testing.dose_size),
+    ("Sabotage in slices", slicing.slice_lifts, slicing.about_slices, slicing.slice_size),
     ("Who is right", disagreeing.disagreement_cells, disagreeing.about_cells, disagreeing.cells_size),
     ("Whom decisions follow", disagreeing.dominance_curve, disagreeing.about_curve, disagreeing.curve_size),
     (

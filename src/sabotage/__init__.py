@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sabotage.saved import SavedAudit, load_audit
     from sabotage.shares import Attribution
     from sabotage.simulation import simulate
+    from sabotage.slices import Slices, find_slices
 
 # Names are imported when they are asked for: `sabotage --help` has no time for numpy.
 _HOME = {
@@ -83,6 +84,7 @@ _HOME = {
     "Runs": "runs",
     "SabotageError": "errors",
     "SabotageWarning": "errors",
+    "Slices": "slices",
     "SavedAudit": "saved",
     "ablation_agents": "ablation",
     "analyze": "audit",
@@ -100,6 +102,7 @@ _HOME = {
     "diff": "differing",
     "emit": "emitting",
     "find_partings": "partings",
+    "find_slices": "slices",
     "fit": "learning",
     "fuse": "fusion",
     "fusion_rule": "custom",
@@ -159,6 +162,7 @@ __all__ = [
     "SabotageError",
     "SabotageWarning",
     "SavedAudit",
+    "Slices",
     "ablation_agents",
     "analyze",
     "assess",
@@ -176,6 +180,7 @@ __all__ = [
     "emit",
     "figures",
     "find_partings",
+    "find_slices",
     "fit",
     "fuse",
     "fusion_rule",

@@ -10,6 +10,7 @@ from sabotage.cause_options import (
     people_options,
     permutations_option,
     seed_option,
+    slice_options,
     unsure_option,
 )
 from sabotage.errors import SabotageError
@@ -145,4 +146,48 @@ def runs(
         running.print_written(output, written, found)
 
 
-CAUSE_COMMANDS: tuple[click.Command, ...] = (disagreement, runs)
+@click.command(short_help="Look for slices with more sabotage, and confirm them.")
+@table_options
+@slice_options
+@click.option("--level", type=float, default=0.05, show_default=True, help="Of p, to be found and to be confirmed.")
+@permutations_option
+@seed_option
+@rule_option
+@learning_options
+@score_options
+@judging_options
+@format_option
+@json_option
+def slices(file: Files, format: str, as_json: bool, **options: Any) -> None:
+    """Look for slices of FILE with more sabotage: found on one half of the examples, confirmed on the other.
+
+    Without --by slices are the classes. Halves are of whole groups, where --group names them.
+
+    \b
+    sabotage slices preds.parquet --by class --by site
+    sabotage slices preds.parquet --by age --by device --group subject --smallest 50 --format csv
+    """
+    from dataclasses import replace
+
+    from sabotage.judging import judge
+    from sabotage.reports import slicing, terminal
+    from sabotage.reports.progress import progress_bar
+    from sabotage.slices import find_slices
+    from sabotage.slicing import CLASS, kept_for
+
+    table, settings = split(options)
+    drawn = {name: settings.pop(name) for name in ("smallest", "level", "n_permutations", "seed")}
+    by = settings.pop("by") or (CLASS,)
+    panel = read(file, kept_for(by), table)
+    format = one_format(format, as_json)
+    if format == "text":
+        terminal.print_panel(panel)
+    panel, settings["rule"] = learned(file, panel, settings, table)
+    with progress_bar("slices"):
+        judged = judge(panel, **settings)
+        found = find_slices(judged, by, **drawn)
+        found = replace(found, notes=tuple(judged.notes))
+    show(found, format, slicing.print_slices, slicing.render)
+
+
+CAUSE_COMMANDS: tuple[click.Command, ...] = (disagreement, slices, runs)

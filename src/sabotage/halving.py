@@ -26,7 +26,7 @@ class Sampling:
         Clusters inside clusters: an id that stands in several rows of one group.
     is_plain : bool
     word : str
-        What a cluster is: "examples", "ids", or "groups of <column>".
+        What clusters are: "examples", "ids", "groups", or "groups of <column>" for a column of another name.
     """
 
     cluster: np.ndarray
@@ -55,7 +55,9 @@ def sampling_of(panel: Panel, of_group: bool) -> Sampling:
     finer = None
     if repeats:
         finer = np.unique(everything.cell * (int(panel.units.max()) + 1) + panel.units, return_inverse=True)[1]
-    return Sampling(everything.cell, None, finer, False, f"groups of {panel.group}")
+    return Sampling(
+        everything.cell, None, finer, False, "groups" if panel.group == "group" else f"groups of {panel.group}"
+    )
 
 
 def _by_id(panel: Panel) -> np.ndarray:

@@ -8,7 +8,7 @@ from sabotage.halving import Sampling
 
 LEAST = 1e-12  # exact p-values below are not told from it: probabilities are sums of cosines
 CELLS = 1 << 22  # of a temporary
-MOST_MOVES = 1 << 28  # of groups, over all replicates: for more groups there are fewer replicates
+MOST_MOVES = 1 << 26  # of groups, over all replicates: for more groups there are fewer replicates
 FEWEST = 999
 ROUNDING = 1e-12
 
@@ -62,7 +62,7 @@ def chances(
         return _inside(code, n_slices, marks, np.zeros(len(rows), np.int64), "marks of sabotage move over all examples")
     one = np.zeros(int(cluster.max()) + 1, np.int64)
     if _is_constant(code, cluster):
-        moves = f"{_several(sampling.word)} change places whole"
+        moves = f"{sampling.word} change places whole"
         return _whole(code, n_slices, marks, cluster, one, n_permutations, key, moves)
     word = _one(sampling.word)
     if sampling.finer is None:
@@ -74,10 +74,6 @@ def chances(
     stratum[finer] = cluster
     moves = f"ids change places whole, inside each {word}"
     return _whole(code, n_slices, marks, finer, stratum, n_permutations, key, moves)
-
-
-def _several(word: str) -> str:
-    return word
 
 
 def _one(word: str) -> str:
@@ -95,46 +91,46 @@ def _whole(
     key: list[int], moves: str,
 ) -> Chances:  # fmt: skip
     """Count how often the rate of each slice is as high, and as low, when units swap slices inside strata."""
+    from scipy.sparse import csr_array
+
     n, t = len(stratum), marks.shape[1]
     own = np.empty(n, np.int64)
     own[unit] = code
-    order = np.lexsort((own, stratum))  # a permutation of places inside a stratum
+    order = np.lexsort((own, stratum))  # units of a stratum stand next to each other
     values = np.empty((n, t + 1))  # whole numbers: their sums are exact in float64
     for k in range(t):
         values[:, k] = np.bincount(unit, marks[:, k], minlength=n)
     values[:, t] = np.bincount(unit, minlength=n)
     values, own, stratum = values[order], own[order], stratum[order]
-    by_slice = np.argsort(own, kind="stable")
-    starts = np.searchsorted(own[by_slice], np.arange(n_slices + 1))
+    by_slice = np.argsort(own, kind="stable").astype(np.int32)
+    starts = np.searchsorted(own[by_slice], np.arange(n_slices + 1))  # after the last: units of no slice
 
-    def rates(sums: np.ndarray) -> np.ndarray:
-        """Return marks per example (..., S, T) from sums up to each place (..., n + 1, T + 1)."""
-        totals = np.diff(sums[..., starts, :], axis=-2)
+    def rates(drawn: np.ndarray) -> np.ndarray:
+        """Return marks per example (k, S, T) when those units stand in the places of each slice, (k, n)."""
+        rows = (np.arange(len(drawn))[:, None] * n + starts).ravel()
+        picks = csr_array(
+            (np.ones(drawn.size), drawn.ravel(), np.append(rows, drawn.size)), shape=(len(rows), n), copy=False
+        )
+        totals = (picks @ values).reshape(len(drawn), n_slices + 1, t + 1)[:, :n_slices]
         with np.errstate(invalid="ignore"):
             found: np.ndarray = totals[..., :t] / totals[..., t:]
         return found
 
-    observed = rates(_summed(values[by_slice][None]))[0]
+    observed = rates(by_slice[None])[0]
     replicates = min(n_permutations, max(FEWEST, MOST_MOVES // n))
-    width = max(1, CELLS // (n * (t + 1)))
+    width = max(1, CELLS // max(n, (n_slices + 1) * (t + 1)))
     upper, lower = np.zeros(observed.shape, np.int64), np.zeros(observed.shape, np.int64)
-    random, places, has_strata = np.random.default_rng(key), np.arange(n), bool(stratum[0] != stratum[-1])
+    random, places, has_strata = np.random.default_rng(key), np.arange(n, dtype=np.int32), stratum[0] != stratum[-1]
     for first in range(0, replicates, width):
         size = (min(width, replicates - first), n)
         if has_strata:
-            moved = np.argsort(stratum + random.random(size), axis=1)
+            moved = np.argsort(stratum + random.random(size), axis=1)[:, by_slice]
         else:
             moved = random.permuted(np.broadcast_to(places, size), axis=1)
-        drawn = rates(_summed(values[moved[:, by_slice]]))
+        drawn = rates(moved)
         upper += np.count_nonzero(drawn >= observed - ROUNDING, axis=0)
         lower += np.count_nonzero(drawn <= observed + ROUNDING, axis=0)
     return Chances((upper + 1) / (replicates + 1), (lower + 1) / (replicates + 1), replicates, moves)
-
-
-def _summed(values: np.ndarray) -> np.ndarray:
-    found = np.zeros((len(values), values.shape[1] + 1, values.shape[2]))
-    np.cumsum(values, axis=1, out=found[:, 1:])
-    return found
 
 
 def _inside(code: np.ndarray, n_slices: int, marks: np.ndarray, stratum: np.ndarray, moves: str) -> Chances:

@@ -9,6 +9,8 @@ from sabotage.partition import Partition
 from sabotage.resampled_shares import Draws, resampled_spans
 from sabotage.spans import student, wilson
 
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -166,9 +168,11 @@ class _Pairs:
         """
         n_slices = len(times)
         less = times[self.slice] * (hits[self.cluster] - usual[self.slice] * self.size[self.cluster])
-        squares = np.bincount(self.slice, added * (added - 2 * less), minlength=n_slices)
+        own = np.bincount(self.slice, added**2, minlength=n_slices)
         hits, size = hits.astype(float), self.size.astype(float)
-        squares += times**2 * ((hits**2).sum() - 2 * usual * (hits * size).sum() + usual**2 * (size**2).sum())
+        of_all = times**2 * ((hits**2).sum() - 2 * usual * (hits * size).sum() + usual**2 * (size**2).sum())
+        squares = own + of_all - 2 * np.bincount(self.slice, added * less, minlength=n_slices)
+        squares = np.where(squares > ROUNDING * (own + of_all), squares, 0.0)  # as of a slice that is all of the panel
         scale = self.n_clusters / np.maximum(self.n_clusters - 1, 1)
-        found: np.ndarray = np.sqrt(scale * np.maximum(squares, 0.0))
-        return np.where(found > 1e-9, found, 0.0)
+        found: np.ndarray = np.sqrt(scale * squares)
+        return found

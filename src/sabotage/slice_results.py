@@ -113,7 +113,7 @@ class Slices:
     panel : tuple of Overall
         Of any saboteur, then of each agent.
     slices : tuple of Slice
-        Confirmed ones first, then those found, tested and too small, each by p on all examples.
+        Confirmed ones first, then those found, by their lift; then those tested and too small, by p on all examples.
     n, n_wrong : int
     n_first, n_second : int or None
         Examples of the halves; None where they are too few clusters to part.
@@ -121,6 +121,8 @@ class Slices:
         Slices times saboteurs.
     smallest, level, n_permutations, seed
         As asked for.
+    notes : tuple of str
+        Why numbers are null, and what was left out.
     """
 
     columns: tuple[SliceColumn, ...]
@@ -138,6 +140,7 @@ class Slices:
     level: float
     n_permutations: int
     seed: int
+    notes: tuple[str, ...] = ()
 
     @property
     def confirmed(self) -> tuple[Slice, ...]:
@@ -148,6 +151,7 @@ class Slices:
         """Return the fields of audit.json, with the first 500 slices."""
         fields = {name: value for name, value in vars(self).items() if name not in ("columns", "panel", "slices")}
         return fields | {
+            "notes": list(self.notes),
             "columns": [asdict(own) | {"cuts": list(own.cuts)} for own in self.columns],
             "panel": [_plain(asdict(own)) for own in self.panel],
             "slices": [_plain(asdict(own)) for own in self.slices[:most]],

@@ -12,6 +12,7 @@ from sabotage.halving import Sampling, halve, sampling_of
 from sabotage.intervals import FEWEST_CLUSTERS
 from sabotage.judging import Judged
 from sabotage.moving import Chances, chances
+from sabotage.notes import Notes
 from sabotage.roles import SABOTEUR
 from sabotage.slice_counts import Counts, count_slices
 from sabotage.slice_results import Half, Overall, Slice, SliceColumn, Slices
@@ -71,11 +72,11 @@ def find_slices(
         raise SabotageError(
             f"n_permutations must be at least 0 and seed lie in [0, 2^64): found {n_permutations} and {seed}"
         )
-    panel, roles = judged.panel, judged.roles
+    panel, roles, notes = judged.panel, judged.roles, Notes()
     for name in (CLASS, GROUP):
         own = panel.origin.truth_column if name == CLASS else panel.group
         if name in by and name in panel.columns and own not in (None, name):
-            judged.notes.add(f"by {name} is by {own}; to slice by the column {name}, give it another name")
+            notes.add(f"by {name} is by {own}; to slice by the column {name}, give it another name")
     marked = roles.role == SABOTEUR
     marks = np.concatenate([marked.any(axis=1)[:, None], marked], axis=1)
     wrong = roles.decision.labels != panel.truth
@@ -95,7 +96,9 @@ def find_slices(
         columns.append(column)
         rows += found
     rows = _confirm(rows, level)
-    _note(judged, rows, columns, halves, n_permutations)
+    _note(notes, rows, columns, halves, n_permutations)
+    for sentence in notes:
+        judged.notes.add(sentence)
     usual = next((half for half in (halves.get(False), halves.get(True)) if half is not None), None)
     return Slices(
         columns=tuple(columns),
@@ -113,6 +116,7 @@ def find_slices(
         level=float(level),
         n_permutations=n_permutations,
         seed=seed,
+        notes=tuple(notes),
     )
 
 
@@ -239,7 +243,8 @@ def _is_found(half: Half | None, level: float) -> bool:
 
 
 def _place(row: Slice) -> tuple[bool, bool, bool, float, float]:
-    p = 2.0 if row.p_value is None else row.p_value
+    """Sort what was found by its lift, since p-values of permutations are often the same, and the rest by p."""
+    p = 0.0 if row.is_found else 2.0 if row.p_value is None else row.p_value
     return not row.is_confirmed, not row.is_found, not row.is_tested, p, -(row.lift or 0.0)
 
 
@@ -247,7 +252,7 @@ def _overall(
     judged: Judged, marks: np.ndarray, wrong: np.ndarray, agents: tuple[str | None, ...]
 ) -> tuple[Overall, ...]:
     n, n_wrong = len(wrong), int(wrong.sum())
-    sampling = replace(sampling_of(judged.panel, False))
+    sampling = sampling_of(judged.panel, False)
     found = count_slices(np.zeros(n, np.int64), 1, marks, wrong, sampling)
     out = []
     for t, agent in enumerate(agents):
@@ -258,11 +263,10 @@ def _overall(
 
 
 def _note(
-    judged: Judged, rows: Sequence[Slice], columns: Sequence[SliceColumn], halves: dict[bool, np.ndarray | None],
+    notes: Notes, rows: Sequence[Slice], columns: Sequence[SliceColumn], halves: dict[bool, np.ndarray | None],
     n_permutations: int,
 ) -> None:  # fmt: skip
     """Say why numbers of slices are null."""
-    notes = judged.notes
     for is_group, half in halves.items():
         if half is None:
             names = listed(own.column for own in columns if (own.kind == GROUP) == is_group)

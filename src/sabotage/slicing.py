@@ -1,7 +1,9 @@
 """Cutting the examples of a panel into slices: by class, by group, by the values of a column, or at its quartiles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +42,11 @@ class Slicing:
     code: np.ndarray
     cuts: tuple[float, ...] = ()
     n_left_out: int = 0
+
+
+def kept_for(by: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that have to be read to slice by: class and group are not, whatever a table may hold."""
+    return tuple(name for name in by if name not in (CLASS, GROUP))
 
 
 def slice_by(panel: Panel, name: str) -> Slicing:
@@ -97,7 +104,7 @@ def _by_value(column: str, kind: str, values: pa.Array) -> Slicing:
     """Make a slice of every value, sorted as values are, and one of the nulls."""
     encoded = values.dictionary_encode()
     indices = encoded.indices.to_numpy(zero_copy_only=False)
-    present = [_no_nan(value) for value in encoded.dictionary.to_pylist()]
+    present: list[Any] = [_no_nan(value) for value in encoded.dictionary.to_pylist()]
     code = np.where(np.isnan(indices), -1, indices).astype(np.int64)
     order = sorted((k for k, value in enumerate(present) if value is not None), key=lambda k: present[k])
     place = np.full(len(present) + 1, len(order))  # NaN and null, -1, are the last

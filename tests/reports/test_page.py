@@ -16,7 +16,7 @@ from sabotage.reports.figures import drawings
 from sabotage.reports.glossary import GLOSSARY
 from sabotage.reports.page import report_page
 
-from sabotage import Panel, analyze, diagnose, permute
+from sabotage import Panel, analyze, diagnose, permute, simulate
 from sabotage import replay as replayed
 from sabotage.saying import typeset, what_was_found, what_was_not_shown
 
@@ -127,6 +127,8 @@ def test_no_definition_is_never_shown(audit):
     columns = {f"annotator_{k}": pa.array(["a", ("a", "b")[k], "b"] * 20) for k in (0, 1)}
     rated = make_panel(60, 3, 3, columns=columns)
     found.append(analyze(rated, n_permutations=9, people=("agent0", "agent1"), full="agent1").content)
+    sliced = simulate("corrupted-class", 400)
+    found.append(analyze(sliced, n_permutations=50, controls=False, by=["class"]).content)
     shown = set()
     for content in found:
         shown |= set(re.findall(r'<div id="def-(\w+)"', report_page(with_parts(content), None, ())))
