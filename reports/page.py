@@ -8,6 +8,7 @@ from sabotage.reports import (
     sections_panel,
     sections_parts,
     sections_rules,
+    sections_runs,
     sections_scores,
     sections_test,
     sections_text,
@@ -33,6 +34,7 @@ MAKERS: tuple[Maker, ...] = (
     sections_parts.parts,
     sections_parts.sweep,
     sections_scores.agreement,
+    sections_runs.runs,
 )
 TITLE_MOST = 120  # letters of a title
 

@@ -138,8 +138,8 @@ def run_slopes(audit: Source, ax: Axes | None = None) -> Axes:
         high = 1 / (2 + apart)
         right = ax.inset_axes((0, high * (1 + apart), 1, high))
         saboteur = ax.inset_axes((0, 0, 1, high))
-        ends = _lines(right, content, "accuracy", "accuracy")
-        ends_below = _lines(saboteur, content, "saboteur_per_example", "with_saboteur")
+        ends = _lines(right, content, "accuracy", "accuracy", "decision")
+        ends_below = _lines(saboteur, content, "saboteur_per_example", "with_saboteur", "any")
         for own, lines, title in ((right, ends, "right"), (saboteur, ends_below, "saboteurs")):
             own.set_xlim(-0.2, len(profiles) - 0.8)
             percent_axis(own.yaxis)
@@ -157,12 +157,14 @@ def run_slopes(audit: Source, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _lines(ax: Axes, content: Content, of_agent: str, of_decision: str) -> list[tuple[float, str, str, Any]]:
+def _lines(
+    ax: Axes, content: Content, of_agent: str, of_decision: str, name_of_decision: str
+) -> list[tuple[float, str, str, Any]]:
     """Draw one line an agent and one of the decision, and return their ends."""
     profiles, agents = _profiles(content), content["runs"]["agents"]
     order = list(content["agents"]) or agents  # an agent has the look that it has in all figures
     lines: list[tuple[str, list[Mapping[str, Any]], str, Any, str]] = [
-        ("decision", [one["decision"][of_decision] for one in profiles], INK, "solid", "s")
+        (name_of_decision, [one["decision"][of_decision] for one in profiles], INK, "solid", ".")
     ]
     for agent in agents:
         look = agent_look(order.index(agent))

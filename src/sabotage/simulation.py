@@ -9,9 +9,7 @@ import pyarrow as pa
 
 from sabotage.errors import SabotageError, unknown
 from sabotage.panel import Origin, Panel
-from sabotage.planted import DRAWS, PLANTED
-from sabotage.planted_runs import DRAWS as RUN_DRAWS
-from sabotage.planted_runs import PLANTED_RUNS
+from sabotage.planted_runs import DRAWS, WITH_CAUSE
 from sabotage.scenarios import (
     AGENTS,
     AUDIO,
@@ -39,95 +37,91 @@ _ABLE = {
     "silent": (0.00, 0.00, 0.00),  # share of examples, of text, audio and video
 }
 
-SCENARIOS = (
-    {
-        scenario.name: scenario
-        for scenario in (
-            Scenario(
-                "aligned",
-                "Each agent is able for some of the examples and guesses on the rest; reliability tells which is which.",
-                "helpful",
-                "All three agents contribute in turn; who guesses wrong is mostly overruled, for lack of weight.",
-                _ABLE,
-            ),
-            Scenario(
-                "uninformative",
-                "The agents of `aligned`, with reliability that is spread widely and knows nothing of anything.",
-                "neutral",
-                "All three agents contribute and sabotage about as often as each other.",
-                _ABLE | {"reliability_able": (0.40, 1.00), "reliability_otherwise": (0.40, 1.00)},
-            ),
-            Scenario(
-                "overconfident-agent",
-                "Video is most sure of itself, and claims the most weight, exactly where it is wrong.",
-                "harmful",
-                "Video sabotages most wrong decisions and suppresses text and audio, whose confidence is calibrated.",
-                {
-                    "top": (0.45, 0.95),  # of text and audio, and also their share right; of video where it is right
-                    "reliability": (0.30, 0.70),  # of text and audio, whatever they say
-                    "video_right": 0.55,  # share of examples
-                    "video_top_wrong": (0.90, 0.99),
-                    "video_reliability_right": (0.20, 0.75),
-                    "video_reliability_wrong": (0.72, 1.00),
-                },
-            ),
-            Scenario(
-                "colluding-agents",
-                "Audio and video make the same mistakes on the same examples, where text is right and often weighs more.",
-                "helpful",
-                "Audio and video sabotage together where text, though right, has too little weight to win against both.",
-                {
-                    "audio_wrong": 0.40,  # share of examples
-                    "rho": 0.90,  # share of those on which video says what audio says
-                    "video_right": 0.90,  # share of the remaining examples
-                    "text_right_there": 0.95,  # share of the examples on which audio is wrong
-                    "text_right_elsewhere": 0.70,
-                    "top": (0.72, 0.95),
-                    "reliability": (0.20, 0.50),
-                    "noticed": 0.50,  # share of audio's mistakes on which text weighs more; on the rest the two win
-                    "text_reliability_noticed": (0.90, 1.00),
-                },
-            ),
-            Scenario(
-                "missing-modality",
-                "The agents of `aligned` fall silent at random, each at a rate of its own.",
-                "helpful",
-                "Whoever speaks and is able contributes; an agent that is left alone misleads where it guesses wrong.",
-                _ABLE | {"silent": (0.05, 0.25, 0.40)},
-            ),
-            Scenario(
-                "grouped",
-                "Subjects differ in how often each agent is right and, unrelated to that, in how reliable each seems.",
-                "neutral",
-                "All three agents contribute and sabotage alike; which of them does depends on the subject.",
-                {
-                    "examples_per_group": 20,  # fewer where there would be less than 12 subjects
-                    "skill": (0.10, 0.95),  # share right of an agent on a subject
-                    "top": (0.65, 0.85),
-                    "level": (0.10, 0.95),  # an agent's usual reliability on a subject
-                    "jitter": (-0.05, 0.05),  # how far an example's reliability lies from that
-                },
-            ),
-            Scenario(
-                "easy",
-                "Audio and video are better on easy examples, text on hard ones; reliability knows the kind and no more.",
-                "helpful",
-                "Audio and video sabotage together the easy examples on which they err; on hard ones nobody is so sure.",
-                {
-                    "easy": 0.50,  # share of examples
-                    "right_strong": 0.85,  # share right of audio and video on easy examples, and of text on hard ones
-                    "right_weak": 0.40,  # share right of the others
-                    "top": (0.35, 0.40),
-                    "top_sure": (0.96, 0.99),  # of audio and video on easy examples
-                    "reliability_strong": (0.60, 1.00),
-                    "reliability_weak": (0.05, 0.50),
-                },
-            ),
-        )
-    }
-    | PLANTED
-    | PLANTED_RUNS
-)
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "aligned",
+            "Each agent is able for some of the examples and guesses on the rest; reliability tells which is which.",
+            "helpful",
+            "All three agents contribute in turn; who guesses wrong is mostly overruled, for lack of weight.",
+            _ABLE,
+        ),
+        Scenario(
+            "uninformative",
+            "The agents of `aligned`, with reliability that is spread widely and knows nothing of anything.",
+            "neutral",
+            "All three agents contribute and sabotage about as often as each other.",
+            _ABLE | {"reliability_able": (0.40, 1.00), "reliability_otherwise": (0.40, 1.00)},
+        ),
+        Scenario(
+            "overconfident-agent",
+            "Video is most sure of itself, and claims the most weight, exactly where it is wrong.",
+            "harmful",
+            "Video sabotages most wrong decisions and suppresses text and audio, whose confidence is calibrated.",
+            {
+                "top": (0.45, 0.95),  # of text and audio, and also their share right; of video where it is right
+                "reliability": (0.30, 0.70),  # of text and audio, whatever they say
+                "video_right": 0.55,  # share of examples
+                "video_top_wrong": (0.90, 0.99),
+                "video_reliability_right": (0.20, 0.75),
+                "video_reliability_wrong": (0.72, 1.00),
+            },
+        ),
+        Scenario(
+            "colluding-agents",
+            "Audio and video make the same mistakes on the same examples, where text is right and often weighs more.",
+            "helpful",
+            "Audio and video sabotage together where text, though right, has too little weight to win against both.",
+            {
+                "audio_wrong": 0.40,  # share of examples
+                "rho": 0.90,  # share of those on which video says what audio says
+                "video_right": 0.90,  # share of the remaining examples
+                "text_right_there": 0.95,  # share of the examples on which audio is wrong
+                "text_right_elsewhere": 0.70,
+                "top": (0.72, 0.95),
+                "reliability": (0.20, 0.50),
+                "noticed": 0.50,  # share of audio's mistakes on which text weighs more; on the rest the two win
+                "text_reliability_noticed": (0.90, 1.00),
+            },
+        ),
+        Scenario(
+            "missing-modality",
+            "The agents of `aligned` fall silent at random, each at a rate of its own.",
+            "helpful",
+            "Whoever speaks and is able contributes; an agent that is left alone misleads where it guesses wrong.",
+            _ABLE | {"silent": (0.05, 0.25, 0.40)},
+        ),
+        Scenario(
+            "grouped",
+            "Subjects differ in how often each agent is right and, unrelated to that, in how reliable each seems.",
+            "neutral",
+            "All three agents contribute and sabotage alike; which of them does depends on the subject.",
+            {
+                "examples_per_group": 20,  # fewer where there would be less than 12 subjects
+                "skill": (0.10, 0.95),  # share right of an agent on a subject
+                "top": (0.65, 0.85),
+                "level": (0.10, 0.95),  # an agent's usual reliability on a subject
+                "jitter": (-0.05, 0.05),  # how far an example's reliability lies from that
+            },
+        ),
+        Scenario(
+            "easy",
+            "Audio and video are better on easy examples, text on hard ones; reliability knows the kind and no more.",
+            "helpful",
+            "Audio and video sabotage together the easy examples on which they err; on hard ones nobody is so sure.",
+            {
+                "easy": 0.50,  # share of examples
+                "right_strong": 0.85,  # share right of audio and video on easy examples, and of text on hard ones
+                "right_weak": 0.40,  # share right of the others
+                "top": (0.35, 0.40),
+                "top_sure": (0.96, 0.99),  # of audio and video on easy examples
+                "reliability_strong": (0.60, 1.00),
+                "reliability_weak": (0.05, 0.50),
+            },
+        ),
+    )
+} | WITH_CAUSE
 
 
 def simulate(scenario: str, n: int = 2000, seed: int = 0, run: int = 0) -> Panel:
@@ -260,16 +254,12 @@ def _easy(streams: Streams, n: int, p: Mapping[str, Any]) -> Draw:
     return Draw(truth, labels, top, np.where(strong, high, low), columns)
 
 
-_DRAWS: dict[str, Drawer] = (
-    {
-        "aligned": _able,
-        "uninformative": _able,
-        "overconfident-agent": _overconfident,
-        "colluding-agents": _colluding,
-        "missing-modality": _able,
-        "grouped": _grouped,
-        "easy": _easy,
-    }
-    | DRAWS
-    | RUN_DRAWS
-)
+_DRAWS: dict[str, Drawer] = {
+    "aligned": _able,
+    "uninformative": _able,
+    "overconfident-agent": _overconfident,
+    "colluding-agents": _colluding,
+    "missing-modality": _able,
+    "grouped": _grouped,
+    "easy": _easy,
+} | DRAWS
