@@ -238,7 +238,8 @@ GLOSSARY = {
     "variance_share": Term(
         "share of the variance of sabotage",
         "Whether an agent sabotages varies: with the example whichever run decides (dataset), with the run (model),"
-        " with the agent, and with none of these and no two of them (rest). What is estimated below 0 counts as 0.",
+        " with the agent, and with one example in one run, which no other run repeats (rest). What is estimated below"
+        " 0 counts as 0.",
         "mean squares of a crossed layout, set equal to their expectations",
         "examples × agents × runs",
     ),

@@ -30,9 +30,9 @@ WORDS = {
 SHARES = ("accuracy", "with_saboteur", *(name for name in WORDS if name.endswith("_per_example")))
 PARTS = {
     "dataset": "dataset: example, example x agent",
-    "model": "model: run, and run x example, agent",
+    "model": "model: run, agent x run",
     "agent": "agent",
-    "rest": "rest",
+    "rest": "rest: example x run, and what is left",
 }
 DECISION = "decision"
 MOST_SHOWN = 10  # suspects on a terminal

@@ -31,9 +31,9 @@ COMPONENTS = {
 }  # fmt: skip
 BLOCKS = {
     "dataset": "dataset: example and example × agent",
-    "model": "model: run, example × run and agent × run",
+    "model": "model: run and agent × run",
     "agent": "agent",
-    "rest": "rest",
+    "rest": "rest: example × run, and what is left",
 }
 
 

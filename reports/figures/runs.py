@@ -99,8 +99,9 @@ def _turned(content: Content) -> bool:
 
 def _sides(content: Content) -> tuple[float, float]:
     """Return the heights in inches of one of the two diagrams, and of the names of runs below."""
+    profiles = _profiles(content)
     lines = len(content["runs"]["agents"]) + 1
-    names = max(len(short(one["run"], 12)) for one in _profiles(content))
+    names = max(len(short(one["run"], 12)) for one in profiles)
     return max(1.25, 0.125 * (lines + 1)), 0.2 + (0.055 * names if _turned(content) else 0.0)
 
 

@@ -15,7 +15,7 @@ from sabotage.reports.figures import drawings
 from sabotage.reports.glossary import GLOSSARY
 from sabotage.reports.page import report_page
 
-from sabotage import Panel, analyze, diagnose, permute
+from sabotage import Panel, analyze, diagnose, permute, simulate
 from sabotage import replay as replayed
 from sabotage.saying import typeset, what_was_found, what_was_not_shown
 
@@ -123,6 +123,8 @@ def test_every_heading_of_a_table_leads_to_a_definition_and_every_definition_is_
 def test_no_definition_is_never_shown(audit):
     """Over pages that have everything between them, all of the glossary is used."""
     found = [audit.content, analyze(seeded(30, 3), n_permutations=50, dose_response=True).content]
+    first, second = (simulate("mislabelled", 200, 0, run) for run in range(2))
+    found.append(analyze(first, n_permutations=0, runs={"second": second}).content)
     shown = set()
     for content in found:
         shown |= set(re.findall(r'<div id="def-(\w+)"', report_page(with_parts(content), None, ())))
