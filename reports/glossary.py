@@ -262,4 +262,48 @@ GLOSSARY = {
         "examples in common",
     ),
     "votes": Term("votes", "The labels of all agents in all runs that are the suspected one, of how many there are."),
+    "cell": Term("cell", "One of six kinds of example by who is right; each example is in one."),
+    "all_right": Term("all right", "Every speaking agent is right, and so is the decision.", "", ALL),
+    "resolved": Term("resolved", "Some speaking agents are right and some wrong; the decision is right.", "", ALL),
+    "rescued": Term("rescued", "No speaking agent is right, but the decision is.", "", ALL),
+    "lost": Term("lost", "Some speaking agent is right, and the decision is wrong.", "", ALL),
+    "all_wrong": Term("all wrong", "No speaking agent is right, and the decision is wrong.", "", ALL),
+    "pattern": Term("pattern", "Who is right: + right, − wrong, . silent, for each agent and then the decision."),
+    "confidence_gap": Term(
+        "confidence gap",
+        "The mean of the highest confidence less the second highest among speaking agents.",
+        "",
+        "examples with two confidences",
+    ),
+    "margin": Term(
+        "margin",
+        "The mean of the best fused score less the second best, as shares of one.",
+        "",
+        "examples with fused scores",
+    ),
+    "followed": Term("followed", "The decision has the agent's label.", "f = l", "the examples named, where it spoke"),
+    "most_confident": Term(
+        "most confident",
+        "No other speaking agent is more confident; of equals all are.",
+        "",
+        "examples on which it and another have a confidence",
+    ),
+    "differs": Term("differs", "The agent and the decision have different labels.", "", "examples where both have one"),
+    "divergence": Term(
+        "divergence",
+        "The mean Jensen-Shannon divergence of class scores, from 0, alike, to 1, no class in common.",
+        "[H(mean of p) − mean of H(p)] / log number of agents",
+        "examples where the agents have scores",
+    ),
+    "alone": Term(
+        "alone", "No other speaking agent has the agent's label.", "", "examples on which three or more agents speak"
+    ),
+    "lead": Term(
+        "lead in confidence", "The agent's confidence less the highest of the other speaking agents; below 0 behind."
+    ),
+    "onset": Term(
+        "onset",
+        "The smallest lead in confidence from which decisions follow an agent that stands alone at least half the time,"
+        " by isotonic regression.",
+    ),
 }

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import Any
 
 from sabotage.reports import (
+    sections_disagreement,
     sections_panel,
     sections_parts,
     sections_rules,
@@ -33,6 +34,8 @@ MAKERS: tuple[Maker, ...] = (
     sections_scores.reliability,
     sections_parts.parts,
     sections_parts.sweep,
+    sections_disagreement.disagreement,
+    sections_disagreement.dominance,
     sections_scores.agreement,
     sections_runs.runs,
 )

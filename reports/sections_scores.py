@@ -18,6 +18,7 @@ from sabotage.reports.blocks import (
     part_of,
     shared,
 )
+from sabotage.reports.sections_disagreement import between_agents
 
 from sabotage.errors import count_of
 
@@ -262,7 +263,7 @@ def agreement(source: Source) -> Section | None:
         terms=("fleiss_kappa", "krippendorff_alpha"),
     )
     about = "Examples on which both spoke. Double fault: both wrong."
-    grid = Grid("pairs", "Two agents each.", columns, tuple(rows), about)
+    grid = between_agents(source) or Grid("pairs", "Two agents each.", columns, tuple(rows), about)
     return Section(
         "agreement", "Agreement between agents", "Agreement", (grid, *source.drawn("agreement_matrix"), everyone)
     )

@@ -6,6 +6,7 @@ Without axes a new figure of the right size is made, one column of a paper wide.
 from sabotage.reports.figures.agreeing import agreement_matrix
 from sabotage.reports.figures.confidence import confidence_histograms, reliability_diagram, risk_coverage
 from sabotage.reports.figures.deciding import headroom_waterfall, shapley_bars, top_k_curve
+from sabotage.reports.figures.disagreeing import disagreement_cells, dominance_curve
 from sabotage.reports.figures.registry import NAMES, Drawing, drawings
 from sabotage.reports.figures.rendering import FORMATS, Rendered, render, to_svg, write_figures
 from sabotage.reports.figures.roles import role_bars, sabotage_by_class, tau_sweep
@@ -19,6 +20,8 @@ __all__ = [
     "Rendered",
     "agreement_matrix",
     "confidence_histograms",
+    "disagreement_cells",
+    "dominance_curve",
     "dose_response",
     "drawings",
     "headroom_waterfall",

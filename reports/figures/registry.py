@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from sabotage.reports.figures import agreeing, confidence, deciding, roles, runs, testing
+from sabotage.reports.figures import agreeing, confidence, deciding, disagreeing, roles, runs, testing
 from sabotage.reports.figures.canvas import Content, Size, Source, content_of
 
 from sabotage.errors import SabotageError
@@ -48,6 +48,8 @@ _FIGURES: tuple[tuple[str, Draw, Callable[[Content], str], Callable[[Content], S
     ("What each agent is worth", deciding.shapley_bars, deciding.about_shapley, deciding.shapley_size),
     ("Permutation test", testing.permutation_null, testing.about_null, testing.null_size),
     ("Dose-response", testing.dose_response, testing.about_dose, testing.dose_size),
+    ("Who is right", disagreeing.disagreement_cells, disagreeing.about_cells, disagreeing.cells_size),
+    ("Whom decisions follow", disagreeing.dominance_curve, disagreeing.about_curve, disagreeing.curve_size),
     ("Agreement", agreeing.agreement_matrix, agreeing.about_agreement, agreeing.agreement_size),
     ("Variance over runs", runs.run_variance, runs.about_variance, runs.variance_size),
     ("Run by run", runs.run_slopes, runs.about_slopes, runs.slopes_size),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sabotage.custom import fusion_rule
     from sabotage.diagnosis import Diagnosis, diagnose
     from sabotage.differing import Difference, diff
+    from sabotage.disagreement import Disagreement, measure_disagreement
+    from sabotage.dominance import Dominance, measure_dominance
     from sabotage.emitting import emit
     from sabotage.errors import SabotageError, SabotageWarning
     from sabotage.functions import FunctionAgent
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
     from sabotage.headroom import measure_headroom
     from sabotage.humans import HumanAgent
     from sabotage.interventions import Intervention
+    from sabotage.judging import Judged, judge
     from sabotage.learning import Fitted, cross_fit, fit, load_fitted
     from sabotage.methods import Methods, describe_methods
     from sabotage.panel import Panel
+    from sabotage.partings import Partings, find_partings
     from sabotage.permutation import permute, permute_each
     from sabotage.reading import read_panel
     from sabotage.reports import figures
@@ -53,6 +57,8 @@ _HOME = {
     "Decision": "fusion",
     "Diagnosis": "diagnosis",
     "Difference": "differing",
+    "Disagreement": "disagreement",
+    "Dominance": "dominance",
     "Emissions": "agents",
     "EstimatorAgent": "agents",
     "Fitted": "learning",
@@ -60,8 +66,10 @@ _HOME = {
     "Gate": "gates",
     "HumanAgent": "humans",
     "Intervention": "interventions",
+    "Judged": "judging",
     "Methods": "methods",
     "Panel": "panel",
+    "Partings": "partings",
     "Permutation": "results",
     "RecordedAgent": "agents",
     "Roles": "roles",
@@ -84,11 +92,15 @@ _HOME = {
     "diagnose": "diagnosis",
     "diff": "differing",
     "emit": "emitting",
+    "find_partings": "partings",
     "fit": "learning",
     "fuse": "fusion",
     "fusion_rule": "custom",
+    "judge": "judging",
     "load_audit": "saved",
     "load_fitted": "learning",
+    "measure_disagreement": "disagreement",
+    "measure_dominance": "dominance",
     "measure_dose_response": "controls",
     "measure_headroom": "headroom",
     "permute": "permutation",
@@ -115,6 +127,8 @@ __all__ = [
     "Decision",
     "Diagnosis",
     "Difference",
+    "Disagreement",
+    "Dominance",
     "Emissions",
     "EstimatorAgent",
     "Fitted",
@@ -122,8 +136,10 @@ __all__ = [
     "Gate",
     "HumanAgent",
     "Intervention",
+    "Judged",
     "Methods",
     "Panel",
+    "Partings",
     "Permutation",
     "RecordedAgent",
     "Roles",
@@ -147,11 +163,15 @@ __all__ = [
     "diff",
     "emit",
     "figures",
+    "find_partings",
     "fit",
     "fuse",
     "fusion_rule",
+    "judge",
     "load_audit",
     "load_fitted",
+    "measure_disagreement",
+    "measure_dominance",
     "measure_dose_response",
     "measure_headroom",
     "permute",

@@ -21,7 +21,7 @@ class Pair:
     """Two agents on the `n` examples where both spoke.
 
     `agreement` and `double_fault` (both wrong) are shares, `cohen_kappa` and `q_statistic` (Yule's Q of being right)
-    lie in [-1, 1]; `divergence` is that of their class scores, see `sabotage.divergence`.
+    lie in [-1, 1]; `divergence` is that of their class scores, see `sabotage.score_divergence`.
     """
 
     first: str

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sabotage.cells import CELLS, cells_of
 from sabotage.fusion import Replay
 from sabotage.kernels import fusing
 from sabotage.media import link
@@ -22,6 +23,7 @@ MOST_RANKED = 5  # classes of a fused ranking
 LONGEST = 200  # letters of an id that is shown
 ORDER = "pivotal first, then the most confident first, then in file order"
 LISTED_ROLES = (SABOTEUR, MISLEADER, SUPPRESSED, OVERRULED, BYSTANDER, CONTRIBUTOR)  # what is looked at first
+LISTED_CELLS = ("lost", "rescued", "resolved", "all_wrong")
 FLAGS = ("pivotal_saboteur", "recoverable", "shared", "potential_saboteur", "pivotal_contributor")
 
 
@@ -35,8 +37,9 @@ class Cases:
         The examples listed, by index into the panel, each once, in file order.
     cells : dict of str to (int, tuple of int)
         How many examples there are of "<agent>:<role>", "<agent>:<role>:class:<class>", "<agent>:<flag>",
-        "<agent>:saboteur:group:<name>" and "*:wrong" (agents and classes by index), and which of `rows` are listed,
-        worst first: pivotal ones, then the most confident, then in file order.
+        "<agent>:saboteur:group:<name>", "*:wrong" and "*:<cell>", of `sabotage.cells` those where not all are right
+        (agents and classes by index), and which of `rows` are listed, worst first: pivotal ones, then the most
+        confident, then in file order.
     most_listed : int
         How many examples there may be in all.
     examples : tuple of dict
@@ -123,6 +126,9 @@ def _cells(roles: Roles) -> Iterator[tuple[str, tuple[int, list[int]]]]:
     held = np.where((panel.labels == roles.decision.labels[:, None]) & panel.spoke, panel.confidence, np.nan)
     order_wrong = np.lexsort((-np.nan_to_num(held, nan=-1.0).max(axis=1),))
     yield from _named("*:wrong", _worst(order_wrong, np.where(wrong, 0, -1)))
+    cell = cells_of(panel, roles.decision.labels)
+    for name in LISTED_CELLS:
+        yield from _named(f"*:{name}", _worst(order_wrong, np.where(cell == CELLS.index(name), 0, -1)))
     flags = [_flags(roles, m) for m in range(panel.n_agents)]
     for role in LISTED_ROLES:
         for m, order in enumerate(orders):

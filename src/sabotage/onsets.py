@@ -91,8 +91,10 @@ def measure_onset(
     if without > MOST_WITHOUT:
         why = f"{100 * without:.1f} % of the resamples have none"
         return Onset(value, None, bool(at == 0), without, is_rounded, n, why)
+    if at == 0:
+        return Onset(value, None, True, without, is_rounded, n, "it may lie below the lowest gap that there is")
     low, high = np.percentile(values[places[places >= 0]], [2.5, 97.5])
-    return Onset(value, (float(low), float(high)), bool(at == 0), without, is_rounded, n)
+    return Onset(value, (float(low), float(high)), False, without, is_rounded, n)
 
 
 def onsets(lean: np.ndarray) -> np.ndarray:

@@ -145,7 +145,7 @@ score_options = stacked(
     clip_option,
     click.option("--temperature", type=float, default=1.0, show_default=True, help="Of softmax_gate."),
 )
-role_options = stacked(
+judging_options = stacked(
     click.option(
         "--decision",
         type=click.Choice(["recorded", "replayed"]),
@@ -158,6 +158,9 @@ role_options = stacked(
         show_default=True,
         help="Confidence of a saboteur; q0.9 is each agent's own quantile.",
     ),
+)
+role_options = stacked(
+    judging_options,
     click.option("--top-k", metavar="K,K", default="1,2,3", show_default=True, callback=numbers, help="Coverages."),
 )
 STATISTICS = (

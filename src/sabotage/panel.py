@@ -494,7 +494,14 @@ class Panel:
             lines.append(
                 ("recorded", (origin.fused_column or "fused scores") + (f" ({lost:,} missing)" if lost else ""))
             )
-        kept = [name for name in self.columns if name not in (self.group, self.seed_column, self.fold_column)]
+        from sabotage.annotation_columns import annotations_of, is_labels
+
+        annotated = annotations_of(self)
+        if annotated:
+            n_labelling = sum(map(is_labels, annotated))
+            lines.append(("annotators", (f"{n_labelling}: " if n_labelling else "") + listed(annotated)))
+        used = (self.group, self.seed_column, self.fold_column, *annotated)
+        kept = [name for name in self.columns if name not in used]
         if kept:
             lines.append(("kept", listed(kept)))
         if origin.ignored_columns:

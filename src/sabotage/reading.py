@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from sabotage.agents import RecordedAgent
+from sabotage.annotation_columns import annotation_columns, annotations_of, settled
 from sabotage.columns import Columns, recognise, with_agents, with_reliability
 from sabotage.conditions import OTHER, Condition, Rows
 from sabotage.errors import SabotageError, are, count_of, did_you_mean, listed, unknown
@@ -117,7 +118,9 @@ def read_panel(
     conditions = [Condition.parse(text, source) for text in where]
     group = group or written.group or ("group" if "group" in names else None)
     structure = Structure(group, seed_column or written.seed_column, fold_column or written.fold_column)
-    kept = list(dict.fromkeys([*keep, *structure.columns, *written.keep]))
+    used = (id, truth, fused_label)
+    annotated = [name for name in annotation_columns(names, weights or written.weights) if name not in used]
+    kept = list(dict.fromkeys([*keep, *structure.columns, *written.keep, *annotated]))
     for column in kept:
         if column not in names:
             near = did_you_mean(column, names)
@@ -316,7 +319,7 @@ def _checked(
 def _keyed(panel: Panel, examples: Examples, keys: Keys, structure: Structure, notes: Notes) -> Panel:
     """Return the panel with what its examples go by, and all notes."""
     require_one_truth(keys, panel.truth, panel.classes, examples, panel.origin)
-    return replace(
+    panel = replace(
         panel,
         ids=keys.ids,
         columns=examples.kept,
@@ -326,6 +329,10 @@ def _keyed(panel: Panel, examples: Examples, keys: Keys, structure: Structure, n
         origin=replace(panel.origin, n_shared_ids=keys.n_shared_ids, n_shared_groups=keys.n_shared_groups),
         notes=tuple(notes),
     )
+    annotated = annotations_of(panel)
+    if not annotated:
+        return panel
+    return replace(panel, columns=settled(panel.columns, annotated, examples, panel.classes, panel.origin.format))
 
 
 def _warn_of(

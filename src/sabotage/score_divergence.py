@@ -1,4 +1,4 @@
-"""How far the class scores of agents are apart: the Jensen-Shannon divergence, in bits."""
+"""The mean Jensen-Shannon divergence of class scores, of every pair of agents and of all that have scores."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -77,6 +77,7 @@ def _divergences(panel: Panel, rows: np.ndarray, usable: list[int]) -> np.ndarra
     for m in usable:
         scores = np.ascontiguousarray(panel.scores[rows, m].T)  # sums over few classes are slow along rows
         scores[np.isnan(scores)] = 0.0
+        scores[:, panel.labels[rows, m] < 0] = 0.0  # who is silent has none
         with np.errstate(divide="ignore", invalid="ignore"):
             scores /= scores.max(axis=0)  # first, so that no sum leaves float64
             scores /= scores.sum(axis=0)
