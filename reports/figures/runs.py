@@ -101,7 +101,7 @@ def _sides(content: Content) -> tuple[float, float]:
     """Return the heights in inches of one of the two diagrams, and of the names of runs below."""
     profiles = _profiles(content)
     lines = len(content["runs"]["agents"]) + 1
-    names = max(len(short(one["run"], 12)) for one in profiles)
+    names = max(len(short(one["run"], 18 if _turned(content) else 12)) for one in profiles)
     return max(1.25, 0.125 * (lines + 1)), 0.2 + (0.055 * names if _turned(content) else 0.0)
 
 
@@ -148,7 +148,8 @@ def run_slopes(audit: Source, ax: Axes | None = None) -> Axes:
             label_lines(own, lines)
             own.annotate(title, (0, 1), xycoords="axes fraction", xytext=(0, 3), textcoords="offset points")
         upright = {"rotation": 90} if _turned(content) else {}
-        name_ticks(saboteur.xaxis, range(len(profiles)), [short(one["run"], 12) for one in profiles], **upright)
+        names = [short(one["run"], 18 if upright else 12) for one in profiles]
+        name_ticks(saboteur.xaxis, range(len(profiles)), names, **upright)
         left_out = len(content["runs"]["profiles"]) - len(profiles)
         n = len(content["runs"]["agents"])
         about = "share of examples; lines upright: 95 %" if n < MOST_SPANS else "share of examples"
