@@ -87,9 +87,13 @@ def _apart(differences: Sequence[RunDifference]) -> str:
     }
     most = max(agents, key=lambda name: abs(agents[name].value or 0.0), default=None)
     by_agent = "" if most is None else f", most of all by {most}, {_more(agents[most])}"
-    more = "" if len(apart) == 1 else f" ({count_of(len(apart) - 1, 'other run')} {are(len(apart) - 1)} apart too)"
+    others, more = "the other runs on average", ""
+    if len(differences) == 2:
+        others = next(one.run for one in differences if one is not first)
+    elif len(apart) > 1:
+        more = f" ({count_of(len(apart) - 1, 'other run')} {are(len(apart) - 1)} apart from their others too)"
     return (
-        f"{first.run} is sabotaged on {_more(ahead)} examples than the other runs on average{by_agent}: what is"
+        f"{first.run} is sabotaged on {_more(ahead)} examples than {others}{by_agent}: what is"
         f" particular to a run speaks for its model{more}."
     )
 

@@ -169,7 +169,7 @@ def test_batches_of_examples_spread_as_examples_do():
 
 @pytest.mark.parametrize(("sd", "holds"), [(0.0, 0.9), (2.0, 0.88)])
 def test_intervals_cover(sd, holds):
-    # In a run of 200 panels a cell, 150 to 3,000 examples with and without clusters, 93 to 100 % were held.
+    # In 100 panels each of 20 kinds, measured apart, 88 to 99 % held the share of the dataset, 95 % on average.
     random = np.random.default_rng(3)
 
     def draw(n):
