@@ -93,9 +93,9 @@ def split_variance(saboteur: np.ndarray, sums: Sums) -> Variance:
     Notes
     -----
     The estimates are unbiased and may be below 0. Intervals resample examples, or whole clusters, and hold agents and
-    runs fixed. In 100 simulated samples each of 20 kinds, 150 to 3,000 examples, alone or in clusters of ten, with three
-    agents and runs and four mixtures of causes, intervals held each share of 200,000 examples in 86 to 100 %, and in
-    95 % or more on average.
+    runs fixed. In 100 simulated samples each of 20 kinds, 150 to 3,000 examples, alone or in clusters of ten, with
+    three agents and runs and four mixtures of causes, intervals held each share of 200,000 examples in 86 to 100 %, and
+    in 95 % or more on average.
 
     References
     ----------
