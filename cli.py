@@ -432,7 +432,7 @@ def collect(files: tuple[str, ...], output: str, as_json: bool, **options: Any) 
         reports.print_files(found, output, report)
 
 
-@commands.command()
+@commands.command(short_help="Draw a panel of which the answers are known.")
 @click.argument("scenario")
 @click.option("-n", "n", type=int, default=2000, show_default=True, help="Examples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same panel.")
