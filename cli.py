@@ -150,7 +150,8 @@ def analyze(
     else:
         terminal.print_audit(audit, output is not None)
         if output is not None:
-            terminal.print_written(output, figures=drawn)
+            has_suspects = audit.causes.runs is not None and audit.causes.runs.suspects is not None
+            terminal.print_written(output, *([writing.SUSPECTS] if has_suspects else []), figures=drawn)
 
 
 @commands.command(short_help="Print the agents' reliability profiles alone.")

@@ -250,6 +250,38 @@ GLOSSARY = {
     "interaction": Term(
         "interaction", "Below 0 where two agents are redundant, above 0 where each is worth more with the other."
     ),
+    "run": Term("run", "A panel beside others over the same examples: a backbone, a seed, a prompt; or other data."),
+    "compared": Term("compared", "The examples that all runs have; of different data all of a run's."),
+    "run_difference": Term(
+        "difference", "A run less the mean of the others on the same examples; of different data less the first run."
+    ),
+    "variance_share": Term(
+        "share of the variance of sabotage",
+        "Whether an agent sabotages varies: with the example whichever run decides (dataset), with the run (model),"
+        " with the agent, and with one example in one run, which no other run repeats (rest). What is estimated below"
+        " 0 counts as 0.",
+        "mean squares of a crossed layout, set equal to their expectations",
+        "examples × agents × runs",
+    ),
+    "variance_component": Term(
+        "variance component",
+        "What an example, agent or run, or two of them together, add to the variance of sabotage.",
+        "",
+        "examples × agents × runs",
+    ),
+    "run_kappa": Term(
+        "kappa over runs",
+        "How far runs agree, beyond chance, in which examples an agent sabotages: 0 as by chance, 1 always the same.",
+        "(a − e) / (1 − e)",
+        "examples in common",
+    ),
+    "suspect": Term(
+        "suspected example",
+        "One that every run decides wrong with the same label: the truth, or the example, may be at fault.",
+        "expected by chance: Σ_c n_c Σ_l Π_runs P(l | c)",
+        "examples in common",
+    ),
+    "votes": Term("votes", "The labels of all agents in all runs that are the suspected one, of how many there are."),
     "cell": Term("cell", "One of six kinds of example by who is right; each example is in one."),
     "all_right": Term("all right", "Every speaking agent is right, and so is the decision.", "", ALL),
     "resolved": Term("resolved", "Some speaking agents are right and some wrong; the decision is right.", "", ALL),

@@ -11,6 +11,7 @@ from sabotage.reports import (
     sections_parts,
     sections_people,
     sections_rules,
+    sections_runs,
     sections_scores,
     sections_slices,
     sections_test,
@@ -42,6 +43,7 @@ MAKERS: tuple[Maker, ...] = (
     sections_people.people,
     sections_scores.agreement,
     sections_slices.slices,
+    sections_runs.runs,
 )
 TITLE_MOST = 120  # letters of a title
 

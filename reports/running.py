@@ -12,6 +12,7 @@ from sabotage.run_rates import Rate, RunDifference, RunProfile
 from sabotage.runs import Runs
 from sabotage.saying import percent, percents
 from sabotage.suspects import COLUMNS, Suspects
+from sabotage.variance import Component, Share
 
 NONE = "-"
 WORDS = {
@@ -26,11 +27,12 @@ WORDS = {
     "pivotal_saboteur_per_example": "pivotal saboteur",
     "saboteur_lift": "lift",
 }
+SHARES = ("accuracy", "with_saboteur", *(name for name in WORDS if name.endswith("_per_example")))
 PARTS = {
     "dataset": "dataset: example, example x agent",
-    "model": "model: run, and run x example, agent",
+    "model": "model: run, agent x run",
     "agent": "agent",
-    "rest": "rest",
+    "rest": "rest: example x run, and what is left",
 }
 DECISION = "decision"
 MOST_SHOWN = 10  # suspects on a terminal
@@ -47,18 +49,22 @@ def render(found: Runs, format: str) -> str:
 def full_table(found: Runs) -> Table:
     """Return every number of every run and of every difference, one a row, then the split of the variance."""
     headings = ("run", "to", "agent", "number", "value", "low", "high", "count", "n")
-    rows = []
-    for one in (*found.profiles, *found.differences):
+    rows: list[tuple[Any, ...]] = []
+    runs: list[RunProfile | RunDifference] = [*found.profiles, *found.differences]
+    for one in runs:
         to = (one.to or "the others' mean") if isinstance(one, RunDifference) else None
-        for agent, own in {None: one.decision, **one.agents}.items():
+        for agent, own in [(None, one.decision), *one.agents.items()]:
             for name, rate in own.items():
                 number = (rate.value, *(rate.interval or (None, None)), rate.count, rate.n)
                 rows.append((one.run, to, agent, name, *number))
     if found.variance is not None:
-        for name, part in {**found.variance.components, **found.variance.shares}.items():
-            kind = "share_of_variance" if name in found.variance.shares and name != "rest" else "component_share"
+        parts: list[tuple[str, Component | Share]] = [
+            *((f"component_{name}", own) for name, own in found.variance.components.items()),
+            *((f"variance_share_{name}", own) for name, own in found.variance.shares.items()),
+        ]
+        for name, part in parts:
             ends = part.interval or (None, None)
-            rows.append((None, None, None, f"{kind}_{name}", part.share, *ends, None, found.n_examples))
+            rows.append((None, None, None, name, part.share, *ends, None, found.n_examples))
     return Table(headings, tuple(tuple(_cell(value) for value in row) for row in rows))
 
 
@@ -70,7 +76,7 @@ def paper_table(found: Runs) -> Table:
     ahead = {one.run: one for one in found.differences}
     rows = []
     for one in found.profiles:
-        for agent, numbers in {None: one.decision, **one.agents}.items():
+        for agent, numbers in [(None, one.decision), *one.agents.items()]:
             of = ahead.get(one.run)
             differences = {} if of is None else (of.decision if agent is None else of.agents[agent])
             key = "with_saboteur" if agent is None else "saboteur_per_example"
@@ -124,17 +130,17 @@ def print_runs(found: Runs) -> None:
     if found.variance is not None and found.variance.shares["dataset"].share is not None:
         rows = [(PARTS[name], _shared(part.share, part.interval)) for name, part in found.variance.shares.items()]
         out.print()
-        out.print(name_table(("of the variance of sabotage",), rows, "lies with", wraps=True))
+        out.print(name_table(("share",), rows, "variance of sabotage", wraps=True))
     if found.kappas is not None:
         rows = [(name, _kappa(own.value, own.interval)) for name, own in found.kappas.agents.items()]
-        rows.append(("who sabotages", _kappa(found.kappas.who.value, found.kappas.who.interval)))
+        rows.append(("whoever it is", _kappa(found.kappas.who.value, found.kappas.who.interval)))
         out.print()
-        out.print(name_table(("kappa over runs",), rows, "saboteur", wraps=True))
+        out.print(name_table(("kappa over runs",), rows, "sabotage by", wraps=True))
     if found.suspects is not None and found.suspects.n:
         shown = found.suspects.examples[:MOST_SHOWN]
-        rows = [(one.id, _cut(one.truth), _cut(one.suspected_label), f"{one.votes}/{one.n_votes}") for one in shown]
+        named = [(one.id, _cut(one.truth), _cut(one.suspected_label), f"{one.votes}/{one.n_votes}") for one in shown]
         out.print()
-        out.print(name_table(("truth", "every run says", "votes"), rows, "suspected example"))
+        out.print(name_table(("truth", "every run says", "votes"), named, "suspected example"))
         if found.suspects.n > len(shown):
             out.print(f"and {found.suspects.n - len(shown):,} more, in suspects.csv")
     out.print()

@@ -77,6 +77,10 @@ def print_audit(audit: Audit, is_written: bool = False) -> None:
     beside = _beside(audit)
     if beside:
         out.print("; ".join(beside))
+    if audit.causes.runs is not None:
+        out.print()
+        for sentence in audit.causes.runs.findings:
+            out.print(safe(sentence))
     print_notes(out, folded(audit.notes, audit.panel.agents), is_written, 0 if is_written else 1)
 
 

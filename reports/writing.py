@@ -17,6 +17,7 @@ from sabotage.errors import SabotageError, SabotageWarning
 from sabotage.files import make_folder, written
 
 FILES = ("audit.json", "cases.json", "roles.parquet", "profiles.csv", "ambiguous.csv", "report.html")
+SUSPECTS = "suspects.csv"  # where the audit holds runs over the same examples
 FIGURES = "figures"  # the folder of them
 FORMATS = ("svg", "png")  # of figures, by default
 
@@ -83,7 +84,7 @@ def write_audit(
     if runs is not None and runs.suspects is not None:
         from sabotage.reports.running import suspects_csv
 
-        texts["suspects.csv"] = suspects_csv(runs.suspects)
+        texts[SUSPECTS] = suspects_csv(runs.suspects)
     make_folder(folder)
     with ExitStack() as files:
         if rendered.files:
@@ -98,6 +99,8 @@ def write_audit(
             write_ambiguous(audit.causes.annotators.ambiguous, files.enter_context(written(folder / "ambiguous.csv")))
         write_roles(audit, files.enter_context(written(folder / "roles.parquet")))
     _remove_stale(folder / FIGURES, rendered.files)
+    if SUSPECTS not in texts:
+        (folder / SUSPECTS).unlink(missing_ok=True)
     return list(rendered.files)
 
 

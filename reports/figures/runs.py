@@ -99,8 +99,9 @@ def _turned(content: Content) -> bool:
 
 def _sides(content: Content) -> tuple[float, float]:
     """Return the heights in inches of one of the two diagrams, and of the names of runs below."""
+    profiles = _profiles(content)
     lines = len(content["runs"]["agents"]) + 1
-    names = max(len(short(one["run"], 12)) for one in _profiles(content))
+    names = max(len(short(one["run"], 18 if _turned(content) else 12)) for one in profiles)
     return max(1.25, 0.125 * (lines + 1)), 0.2 + (0.055 * names if _turned(content) else 0.0)
 
 
@@ -138,8 +139,8 @@ def run_slopes(audit: Source, ax: Axes | None = None) -> Axes:
         high = 1 / (2 + apart)
         right = ax.inset_axes((0, high * (1 + apart), 1, high))
         saboteur = ax.inset_axes((0, 0, 1, high))
-        ends = _lines(right, content, "accuracy", "accuracy")
-        ends_below = _lines(saboteur, content, "saboteur_per_example", "with_saboteur")
+        ends = _lines(right, content, "accuracy", "accuracy", "decision")
+        ends_below = _lines(saboteur, content, "saboteur_per_example", "with_saboteur", "any")
         for own, lines, title in ((right, ends, "right"), (saboteur, ends_below, "saboteurs")):
             own.set_xlim(-0.2, len(profiles) - 0.8)
             percent_axis(own.yaxis)
@@ -147,7 +148,8 @@ def run_slopes(audit: Source, ax: Axes | None = None) -> Axes:
             label_lines(own, lines)
             own.annotate(title, (0, 1), xycoords="axes fraction", xytext=(0, 3), textcoords="offset points")
         upright = {"rotation": 90} if _turned(content) else {}
-        name_ticks(saboteur.xaxis, range(len(profiles)), [short(one["run"], 12) for one in profiles], **upright)
+        names = [short(one["run"], 18 if upright else 12) for one in profiles]
+        name_ticks(saboteur.xaxis, range(len(profiles)), names, **upright)
         left_out = len(content["runs"]["profiles"]) - len(profiles)
         n = len(content["runs"]["agents"])
         about = "share of examples; lines upright: 95 %" if n < MOST_SPANS else "share of examples"
@@ -157,12 +159,14 @@ def run_slopes(audit: Source, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _lines(ax: Axes, content: Content, of_agent: str, of_decision: str) -> list[tuple[float, str, str, Any]]:
+def _lines(
+    ax: Axes, content: Content, of_agent: str, of_decision: str, name_of_decision: str
+) -> list[tuple[float, str, str, Any]]:
     """Draw one line an agent and one of the decision, and return their ends."""
     profiles, agents = _profiles(content), content["runs"]["agents"]
     order = list(content["agents"]) or agents  # an agent has the look that it has in all figures
     lines: list[tuple[str, list[Mapping[str, Any]], str, Any, str]] = [
-        ("decision", [one["decision"][of_decision] for one in profiles], INK, "solid", "s")
+        (name_of_decision, [one["decision"][of_decision] for one in profiles], INK, "solid", ".")
     ]
     for agent in agents:
         look = agent_look(order.index(agent))

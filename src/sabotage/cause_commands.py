@@ -97,7 +97,7 @@ def named_runs(files: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-@click.command(short_help="Hold several runs against each other: the dataset or the model?")
+@click.command(short_help="Compare runs: is it the dataset or the model?")
 @click.argument("files", nargs=-1, required=True, metavar="[NAME=]FILE...")
 @column_options
 @rule_option

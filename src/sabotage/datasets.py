@@ -58,6 +58,8 @@ def _numbers(own: Profile, n: int) -> dict[str, Rate]:
         "saboteur_per_example": own.roles["saboteur"],
         "pivotal_saboteur_per_example": own.pivotal_saboteur,
     }
+    if own.n == 0:  # silent throughout
+        return {name: Rate(None, None, n=0) for name in OF_AGENTS}
     found = {}
     for name in OF_AGENTS:
         if name in counts:

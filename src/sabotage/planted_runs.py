@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sabotage.planted import USUAL, draw_usual, draw_world
+from sabotage.planted import DRAWS as PLANTED_DRAWS
+from sabotage.planted import PLANTED, USUAL, draw_usual, draw_world
 from sabotage.scenarios import AGENTS, CLASSES, VIDEO, Draw, Drawer, Scenario, Streams, between
 
 PLANTED_RUNS = {
@@ -53,4 +54,5 @@ def _bad_backbone(streams: Streams, n: int, p: Mapping[str, Any]) -> Draw:
     return world.draw(labels, top, reliability)
 
 
-DRAWS: dict[str, Drawer] = {"mislabelled": _mislabelled, "bad-backbone": _bad_backbone}
+WITH_CAUSE = PLANTED | PLANTED_RUNS
+DRAWS: dict[str, Drawer] = PLANTED_DRAWS | {"mislabelled": _mislabelled, "bad-backbone": _bad_backbone}

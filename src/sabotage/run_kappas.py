@@ -70,6 +70,11 @@ def measure_kappas(saboteur: np.ndarray, agents: tuple[str, ...], runs: tuple[st
     sums : Sums
         Of the n examples.
 
+    Notes
+    -----
+    In the simulated samples of `sabotage.variance.split_variance` intervals held the kappa of who sabotages in 88 to
+    98 %, and in 93 % on average.
+
     References
     ----------
     Fleiss 1971 (doi:10.1037/h0031619), Cohen 1960 (doi:10.1177/001316446002000104).

@@ -75,10 +75,10 @@ def profile_runs(aligned: Aligned) -> tuple[tuple[RunProfile, ...], tuple[RunDif
     spoke in every run. Rates of sabotage are over all examples.
     """
     n_runs, n_agents, parts = len(aligned.names), len(aligned.agents), aligned.parts
-    right = aligned.decided == aligned.truth[:, None]
+    right: np.ndarray = aligned.decided == aligned.truth[:, None]
     spoke = np.stack([_spoke(aligned, m) for m in range(n_agents)], axis=1)  # (n, M, R)
     agent_right = np.stack([_right(aligned, m) for m in range(n_agents)], axis=1)
-    with_one = aligned.saboteur.any(axis=1)
+    with_one = np.asarray(aligned.saboteur.any(axis=1))
     everywhere = np.ones(aligned.n_examples, bool)
     profiles, differences = [], []
     for r, name in enumerate(aligned.names):

@@ -53,11 +53,11 @@ def _split(variance: Variance) -> str:
         return f"How sabotage varies cannot be split: {variance.why}."
     dataset, model, rest = (_share(variance.shares[name]) for name in ("dataset", "model", "rest"))
     agent = variance.shares.get("agent")
-    of_agent = "" if agent is None else f", {_share(agent)} with the agent"
+    of_agent = "" if agent is None else f" {_share(agent)} goes with the agent, in every run and example alike;"
     return (
-        f"Of the variance of sabotage {dataset} lies with the examples, whichever run decides: evidence for the"
-        f" dataset. {model} lies with the run: evidence for the model{of_agent}; {rest} is the rest, which no run"
-        f" repeats."
+        f"Of the variance of sabotage {dataset} lies with the examples, whichever run decides, which is what speaks for"
+        f" the dataset; {model} goes with the run, which is what speaks for the model;{of_agent} {rest} is the rest,"
+        f" which no run repeats."
     )
 
 
@@ -87,10 +87,14 @@ def _apart(differences: Sequence[RunDifference]) -> str:
     }
     most = max(agents, key=lambda name: abs(agents[name].value or 0.0), default=None)
     by_agent = "" if most is None else f", most of all by {most}, {_more(agents[most])}"
-    others = "" if len(apart) == 1 else f" {count_of(len(apart) - 1, 'other run')} {are(len(apart) - 1)} apart too."
+    others, more = "the other runs on average", ""
+    if len(differences) == 2:
+        others = next(one.run for one in differences if one is not first)
+    elif len(apart) > 1:
+        more = f" ({count_of(len(apart) - 1, 'other run')} {are(len(apart) - 1)} apart from their others too)"
     return (
-        f"{first.run} is sabotaged on {_more(ahead)} examples than the other runs on average{by_agent}: evidence for"
-        f" that run.{others}"
+        f"{first.run} is sabotaged on {_more(ahead)} examples than {others}{by_agent}: what is"
+        f" particular to a run speaks for its model{more}."
     )
 
 

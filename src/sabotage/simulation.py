@@ -9,9 +9,7 @@ import pyarrow as pa
 
 from sabotage.errors import SabotageError, unknown
 from sabotage.panel import Origin, Panel
-from sabotage.planted import DRAWS, PLANTED
-from sabotage.planted_runs import DRAWS as RUN_DRAWS
-from sabotage.planted_runs import PLANTED_RUNS
+from sabotage.planted_runs import DRAWS
 from sabotage.scenarios import (
     AGENTS,
     AUDIO,
@@ -257,16 +255,12 @@ def _easy(streams: Streams, n: int, p: Mapping[str, Any]) -> Draw:
     return Draw(truth, labels, top, np.where(strong, high, low), columns)
 
 
-_DRAWS: dict[str, Drawer] = (
-    {
-        "aligned": _able,
-        "uninformative": _able,
-        "overconfident-agent": _overconfident,
-        "colluding-agents": _colluding,
-        "missing-modality": _able,
-        "grouped": _grouped,
-        "easy": _easy,
-    }
-    | DRAWS
-    | RUN_DRAWS
-)
+_DRAWS: dict[str, Drawer] = {
+    "aligned": _able,
+    "uninformative": _able,
+    "overconfident-agent": _overconfident,
+    "colluding-agents": _colluding,
+    "missing-modality": _able,
+    "grouped": _grouped,
+    "easy": _easy,
+} | DRAWS

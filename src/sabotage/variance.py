@@ -12,9 +12,9 @@ from sabotage.run_sums import Sums, quietly
 COMPONENTS = ("example", "agent", "run", "example_agent", "example_run", "agent_run", "rest")
 OF_SHARES = {
     "dataset": ("example", "example_agent"),
-    "model": ("run", "example_run", "agent_run"),
+    "model": ("run", "agent_run"),
     "agent": ("agent",),
-    "rest": ("rest",),
+    "rest": ("example_run", "rest"),  # what one run does on one example, no other repeats: chance does that too
 }
 
 
@@ -54,8 +54,8 @@ class Variance:
     components : dict of str to Component
         example, agent, run, example_agent, example_run, agent_run and rest; with one agent example, run and rest.
     shares : dict of str to Share
-        `dataset` is example and example_agent, `model` is run, example_run and agent_run, then `agent` and `rest`;
-        what is below 0 counts as 0, and they sum to 1.
+        `dataset` is example and example_agent, `model` is run and agent_run, `agent` itself, and `rest` is rest and
+        example_run, which no run repeats; what is below 0 counts as 0, and they sum to 1.
     n_examples, n_agents, n_runs, n_clusters : int
     why : str or None
         Why shares, or all intervals, are None.
@@ -79,7 +79,9 @@ def split_variance(saboteur: np.ndarray, sums: Sums) -> Variance:
 
     Who sabotages, 1 or 0 for every example, agent and run, is a balanced crossed layout with one observation a cell.
     Its mean squares are set equal to what they are expected to be when examples, agents and runs are random, so that
-    the rest is what no pair of them accounts for: what one agent does on one example in one run, and chance.
+    the rest is what no pair of them accounts for: what one agent does on one example in one run, and chance. Who speaks
+    for one wrong decision does so together: by chance alone, too, an example is sabotaged by several agents in a run,
+    so that example_run is no evidence for the model.
 
     Parameters
     ----------
@@ -91,8 +93,9 @@ def split_variance(saboteur: np.ndarray, sums: Sums) -> Variance:
     Notes
     -----
     The estimates are unbiased and may be below 0. Intervals resample examples, or whole clusters, and hold agents and
-    runs fixed. In 300 simulated panels each of 150, 600 and 3,000 examples, three agents and two to four runs, the
-    intervals of the four shares held the shares of 200,000 examples in 92 to 97 % of the panels.
+    runs fixed. In 100 simulated samples each of 20 kinds, 150 to 3,000 examples, alone or in clusters of ten, with
+    three agents and runs and four mixtures of causes, intervals held each share of 200,000 examples in 86 to 100 %, and
+    in 95 % or more on average.
 
     References
     ----------

@@ -129,6 +129,8 @@ def test_no_definition_is_never_shown(audit):
     found.append(analyze(rated, n_permutations=9, people=("agent0", "agent1"), full="agent1").content)
     sliced = simulate("corrupted-class", 400)
     found.append(analyze(sliced, n_permutations=50, controls=False, by=["class"]).content)
+    first, second = (simulate("mislabelled", 200, 0, run) for run in range(2))
+    found.append(analyze(first, n_permutations=0, runs={"second": second}).content)
     shown = set()
     for content in found:
         shown |= set(re.findall(r'<div id="def-(\w+)"', report_page(with_parts(content), None, ())))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sabotage import SabotageError, analyze, permute, read_panel, replay
-from sabotage.planted import PLANTED
+from sabotage.planted_runs import WITH_CAUSE
 from sabotage.scenarios import AGENTS, AUDIO, CLASSES, TEXT, VIDEO
 from sabotage.simulation import FEWEST_GROUPS, SCENARIOS, simulate
 
@@ -76,7 +76,8 @@ def test_panels_are_well_formed_at_any_size(scenario, n):
     assert ((panel.reliability[spoke] > 0) & (panel.reliability[spoke] <= 1)).all()
     assert all(np.isnan(getattr(panel, name)[~spoke]).all() for name in ("scores", "confidence", "reliability"))
     assert spoke.all() or scenario == "missing-modality"
-    kept = {"grouped": {"group"}, "easy": {"kind"}} | dict.fromkeys(PLANTED, PLANTED_COLUMNS)
+    kept = {"grouped": {"group"}, "easy": {"kind"}} | dict.fromkeys(WITH_CAUSE, PLANTED_COLUMNS)
+    kept["mislabelled"] = {*PLANTED_COLUMNS, "mislabelled"}
     assert set(panel.columns) == kept.get(scenario, set())
     assert 0 <= permute(replay(panel), n_permutations=3).clean <= 1
 
@@ -95,7 +96,7 @@ def test_panels_survive_a_file(scenario, n, tmp_path):
     [
         (
             ("alinged",),
-            r"unknown scenario 'alinged' \(did you mean aligned\?\): choose from aligned, ambiguous, colluding-agents, ",
+            r"unknown scenario 'alinged' \(did you mean aligned\?\): choose from aligned, ambiguous, bad-backbone, ",
         ),
         (("easy", 0), "n must be at least 1: found 0"),
         (("easy", 10, -1), r"seed must lie in \[0, 2\^64\): found -1"),
@@ -254,3 +255,20 @@ def test_difficulty_is_all_that_reliability_knows():
     assert -DELTA < low < 0 < high < DELTA
     assert inside.p_value_two_sided > 0.05
     assert inside.flip_rate > 0.01  # not for want of anything to change
+
+
+def test_truths_are_wrong_where_the_column_says_so_and_agents_are_not():
+    runs = [simulate("mislabelled", 2000, 1, run) for run in range(2)]
+    planted = runs[0].column("mislabelled").to_numpy(zero_copy_only=False)
+    assert 0.03 < planted.mean() < 0.07
+    for panel in runs:
+        right = panel.labels == panel.truth[:, None]
+        assert right[~planted].mean() > 0.8
+        assert right[planted].mean() < 0.1
+
+
+def test_video_is_bad_in_one_run_alone():
+    share = [(panel.labels[:, VIDEO] == panel.truth).mean() for panel in
+             (simulate("bad-backbone", 1000, 1, run) for run in range(4))]  # fmt: skip
+    assert share[2] < 0.3
+    assert min(share[:2] + share[3:]) > 0.7

@@ -1,0 +1,71 @@
+"""Shares with intervals and paired differences of runs over the same examples."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builders import make_panel
+from scipy.stats import t
+from statsmodels.stats.proportion import proportion_confint
+
+from sabotage import compare_runs, replay
+from sabotage.partition import Partition
+from sabotage.roles import SABOTEUR, assign_roles
+from sabotage.run_rates import rates_of
+
+
+def runs(n=120, missing=0.2):
+    panels = {f"r{k}": make_panel(n, 3, 3, k, missing=missing) for k in range(3)}
+    return {name: replace(panel, truth=panels["r0"].truth) for name, panel in panels.items()}
+
+
+def test_shares_have_wilsons_interval_and_over_clusters_a_wider_one():
+    random = np.random.default_rng(0)
+    which, among = random.random(200) < 0.3, random.random(200) < 0.8
+    plain = Partition(None, ("all",), np.zeros(200, np.int64), 0, None)
+    (found,) = rates_of([which & among], plain, [among])
+    assert (found.count, found.n) == ((which & among).sum(), among.sum())
+    assert found.interval == pytest.approx(proportion_confint(found.count, found.n, method="wilson"))
+    (none,) = rates_of([which & False], plain, [which & False])
+    assert (none.value, none.interval, none.n) == (None, None, 0)
+    alike = np.repeat(random.random(20) < 0.4, 10)
+    own, wide = (
+        rates_of([alike], Partition(None, ("all",), np.zeros(200, np.int64), 0, cell))[0].interval
+        for cell in (None, np.repeat(np.arange(20), 10))
+    )
+    assert wide[1] - wide[0] > 1.5 * (own[1] - own[0])
+
+
+def test_numbers_of_a_run_and_its_difference_to_the_mean_of_the_others():
+    panels = runs()
+    found = compare_runs(panels, rule="mean")
+    truth = panels["r0"].truth
+    decided = np.column_stack([replay(panel, "mean").decision.labels for panel in panels.values()])
+    right = decided == truth[:, None]
+    for r, (profile, ahead) in enumerate(zip(found.profiles, found.differences, strict=True)):
+        assert profile.decision["accuracy"].count == right[:, r].sum()
+        others = [k for k in range(3) if k != r]
+        difference = right[:, r] - right[:, others].mean(axis=1)
+        reach = t.ppf(0.975, 119) * difference.std(ddof=1) / 120**0.5
+        assert ahead.decision["accuracy"].value == pytest.approx(difference.mean())
+        assert ahead.decision["accuracy"].interval == pytest.approx(
+            (difference.mean() - reach, difference.mean() + reach)
+        )
+        panel = panels[f"r{r}"]
+        ready = replay(panel, "mean")
+        roles = assign_roles(panel, ready.decision, ready)
+        for m, agent in enumerate(found.agents):
+            spoke = panel.labels[:, m] >= 0
+            own = profile.agents[agent]
+            assert (own["accuracy"].n, own["accuracy"].count) == (spoke.sum(), (panel.labels[:, m] == truth).sum())
+            assert own["saboteur_per_example"].count == (roles.role[:, m] == SABOTEUR).sum()
+            everywhere = np.all([one.labels[:, m] >= 0 for one in panels.values()], axis=0)
+            assert ahead.agents[agent]["accuracy"].n == everywhere.sum()
+
+
+def test_equal_runs_do_not_differ_and_have_no_interval_for_that():
+    panel = make_panel(50)
+    found = compare_runs({"a": panel, "b": panel})
+    for one in found.differences:
+        assert one.decision["accuracy"].value == 0
+        assert one.decision["accuracy"].interval is None
