@@ -122,7 +122,7 @@ _UNPLANTED = {
         ),
     )
 }
-SCENARIOS = _UNPLANTED | PLANTED | PLANTED_RUNS
+SCENARIOS = _UNPLANTED | WITH_CAUSE
 
 
 def simulate(scenario: str, n: int = 2000, seed: int = 0, run: int = 0) -> Panel:
