@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sabotage.errors import SabotageError, unknown
 from sabotage.panel import Origin, Panel
-from sabotage.planted_runs import DRAWS
+from sabotage.planted_runs import DRAWS, WITH_CAUSE
 from sabotage.scenarios import (
     AGENTS,
     AUDIO,
