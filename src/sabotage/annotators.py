@@ -220,6 +220,7 @@ def _tested(
             p_greater=test.p_greater,
             p_adjusted=adjusted[at],
             p_method=test.method,
+            n_permutations=test.n_permutations,
         )
         out[at] = replace(scores[at], comparison=comparison)
     if n_permutations and len(held) < len(tests):
