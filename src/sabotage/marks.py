@@ -11,6 +11,7 @@ MOST_LOPSIDED = 0.05  # where few examples carry a sum its tail is no normal one
 FEWEST = 999
 RARE = 100
 AT_ONCE = 1 << 22  # marks in memory
+DECIMALS = 9  # of what is put in order: more are rounding
 CLOSE = 1e-10  # relative: sums that differ by less differ in rounding
 PERMUTATION, NORMAL = "permutation", "normal"
 
@@ -125,7 +126,10 @@ def _dealt(
     worth, observed, scale = worth[:, drawn], observed[drawn], scale[drawn]
     shift = mark[~movable] @ worth[~movable]
     counts = np.zeros((2, worth.shape[1]), np.int64)
-    for sums in _replicates(mark[movable], worth[movable], size[mixed], n_permutations, seed):
+    rows = np.flatnonzero(movable)  # and then by worth: in what order the examples stand must not change p
+    rows = rows[np.lexsort((*np.round(worth[rows], DECIMALS).T, stratum[rows]))]
+    marks = mark[rows][np.lexsort((~mark[rows], stratum[rows]))]
+    for sums in _replicates(marks, worth[rows], size[mixed], n_permutations, seed):
         counts[0] += (sums + shift >= observed - CLOSE * scale).sum(axis=0)
         counts[1] += (sums + shift <= observed + CLOSE * scale).sum(axis=0)
     greater, less = (counts + 1) / (n_permutations + 1)

@@ -114,3 +114,17 @@ def test_few_examples_that_carry_the_sum_have_no_normal_tail():
     assert found.p_greater == pytest.approx(hypergeom.sf(1, 20_000, 400, 20), abs=0.015)
     mark[:] = np.arange(20_000) % 3 == 0
     assert permute_marks(mark, np.arange(20_000.0)[:, None] % 7, Dealing(), 10_000)[0].method == "normal"
+
+
+@pytest.mark.parametrize("n", [60, 20_000])
+def test_order_of_examples_is_nothing_to_p(n):
+    random = np.random.default_rng(n)
+    mark, value = random.random(n) < 12 / n, np.round(random.random((n, 2)), 1)
+    unit, stratum = np.arange(n) // 2, np.arange(n) // (n // 3)
+    mark = mark[2 * unit]
+    order = random.permutation(n)
+    tests = [
+        permute_marks(mark[own], value[own], Dealing(unit[own], stratum[own]), 999, 3) for own in (np.arange(n), order)
+    ]
+    assert tests[0] == tests[1]
+    assert tests[0][0].method == "permutation"
