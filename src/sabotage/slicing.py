@@ -89,7 +89,7 @@ def slice_by(panel: Panel, name: str) -> Slicing:
         raise SabotageError(f"by {column} needs values: found none in {len(values):,} examples")
     kind = GROUP if column == panel.group else "values"
     if _is_number(values.type) and kind != GROUP:
-        numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)  # past 2^53 the nearest
         found = np.unique(numbers[~np.isnan(numbers)])
         if len(found) > FEW_NUMBERS or not (found == np.round(found)).all():
             return _at_quartiles(column, numbers)
@@ -106,10 +106,10 @@ def _by_value(column: str, kind: str, values: pa.Array) -> Slicing:
     indices = encoded.indices.to_numpy(zero_copy_only=False)
     present: list[Any] = [_no_nan(value) for value in encoded.dictionary.to_pylist()]
     code = np.where(np.isnan(indices), -1, indices).astype(np.int64)
-    order = sorted((k for k, value in enumerate(present) if value is not None), key=lambda k: present[k])
-    place = np.full(len(present) + 1, len(order))  # NaN and null, -1, are the last
-    place[order] = np.arange(len(order))
-    names = _distinct([_text(present[k]) for k in order], column)
+    levels = sorted({value for value in present if value is not None})  # 0.0 and -0.0 are one
+    at = {value: k for k, value in enumerate(levels)}
+    place = np.array([*(at.get(value, len(at)) for value in present), len(at)])  # NaN and null, -1, are the last
+    names = _distinct([_text(value) for value in levels], column)
     code = place[code]
     return _most_frequent(column, kind, names, code, np.unique(code))
 
@@ -142,7 +142,7 @@ def _most_frequent(column: str, kind: str, names: list[str], code: np.ndarray, p
 def _at_quartiles(column: str, numbers: np.ndarray) -> Slicing:
     """Cut numbers (n,) at values that occur: each quartile has those above one cut and up to the next."""
     known = ~np.isnan(numbers)
-    found = np.quantile(numbers[known], QUARTILES, method="inverted_cdf")
+    found = np.quantile(numbers[np.isfinite(numbers)], QUARTILES, method="inverted_cdf")  # an infinity is no cut
     cuts = np.unique(found)
     cuts = cuts[cuts < numbers[known].max()]  # nothing is above the highest
     code = np.searchsorted(cuts, numbers, side="left")
@@ -160,7 +160,7 @@ def _cut_texts(cuts: np.ndarray) -> list[str]:
     """Write cuts as briefly as they can be told apart, with four digits at least."""
     for digits in range(4, 18):
         texts = [
-            str(int(cut)) if cut == round(cut) and abs(cut) < 1e9 else f"{cut:.{digits}g}" for cut in cuts.tolist()
+            str(int(cut)) if abs(cut) < 1e9 and cut == round(cut) else f"{cut:.{digits}g}" for cut in cuts.tolist()
         ]
         if len(set(texts)) == len(texts):
             break

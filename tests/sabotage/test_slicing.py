@@ -126,3 +126,14 @@ def test_what_cannot_be_cut_is_refused():
         cut(pa.array([[1], [2]]))
     with pytest.raises(SabotageError, match="by age needs values: found none in 2 examples"):
         cut(pa.array([None, None]))
+
+
+def test_numbers_at_the_ends_of_their_types():
+    found = cut([-np.inf, -np.inf, 1.5, 2.5, 3.5, np.inf])
+    assert found.names == ("<= 1.5", "1.5 to 2.5", "2.5 to 3.5", "> 3.5")
+    assert found.code.tolist() == [0, 0, 0, 1, 2, 3]
+    found = cut([2**60 + 1000 * k for k in range(40)])
+    assert np.bincount(found.code).tolist() == [10, 10, 10, 10]
+    assert len(set(found.names)) == 4
+    found = cut([-0.0, 0.0, 1.0])
+    assert (found.names, found.code.tolist()) == (("0", "1"), [0, 0, 1])
