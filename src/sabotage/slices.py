@@ -109,7 +109,7 @@ def find_slices(
         n_first=None if usual is None else int((~usual).sum()),
         n_second=None if usual is None else int(usual.sum()),
         n_tested=sum(row.is_tested for row in rows),
-        n_too_small=sum(row.first is not None and not row.is_tested for row in rows),
+        n_too_small=sum(_size(row) < smallest for row in rows if row.first is not None),
         n_found=sum(row.is_found for row in rows),
         n_confirmed=sum(row.is_confirmed for row in rows),
         smallest=smallest,
@@ -240,6 +240,11 @@ def _is_found(half: Half | None, level: float) -> bool:
         and half.lift is not None
         and half.lift > 1
     )
+
+
+def _size(row: Slice) -> int:
+    """Return how many examples of a slice the half has that has fewer."""
+    return min(half.n for half in (row.first, row.second) if half is not None)
 
 
 def _place(row: Slice) -> tuple[bool, bool, bool, float, float]:

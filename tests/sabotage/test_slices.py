@@ -254,3 +254,10 @@ def test_an_audit_has_slices_where_they_were_asked_for():
     )
     more = many.to_dict(20)
     assert (len(more["slices"]), more["n_slices_left_out"]) == (20, len(many.slices) - 20)
+
+
+def test_without_permutations_no_slice_is_too_small_for_that():
+    judged = judge(make_panel(200, 3, 3))
+    found, none = (find_slices(judged, ["class"], smallest=5, n_permutations=count) for count in (9, 0))
+    assert (found.n_tested, found.n_too_small) == (len(found.slices), 0)
+    assert (none.n_tested, none.n_too_small) == (0, 0)
