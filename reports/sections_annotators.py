@@ -19,14 +19,9 @@ from sabotage.reports.blocks import (
     named,
 )
 
+from sabotage.annotator_words import WORDS
+
 NOTHING = "all decisions are right, or all are wrong"
-WORDS = {
-    "votes": "pairs of agents that differ",
-    "divergence": "divergence of class scores",
-    "against_fused": "agents against the decision",
-    "fused_entropy": "entropy of the fused scores",
-    "unsure_agents": "1 less the highest confidence",
-}
 BY = {"annotators": "annotators' uncertainty", "divergence": "the divergence of class scores",
       "votes": "the share of pairs of agents that differ"}  # fmt: skip
 Fields = Mapping[str, Any]

@@ -13,7 +13,7 @@ from sabotage.annotator_words import in_sentences
 from sabotage.areas import area, count_clusters, subset
 from sabotage.disputes import dispute_scores
 from sabotage.errors import SabotageError, count_of
-from sabotage.intervals import FEWEST_CLUSTERS, Estimate, centred, clusters, estimate
+from sabotage.intervals import FEWEST_CLUSTERS, Estimate, centred, clusters, estimate, within
 from sabotage.judging import Judged
 from sabotage.marks import Dealing, MarkTest, permute_marks
 from sabotage.partition import whole
@@ -138,9 +138,9 @@ def _of_errors(name: str, own: np.ndarray, wrong: np.ndarray, groups: np.ndarray
     return ScoreFound(
         score=name,
         n=len(rows),
-        mean=estimate(mean, (values - mean) / len(rows), inside),
+        mean=within(estimate(mean, (values - mean) / len(rows), inside), 0.0, 1.0),
         n_wrong=int(bad.sum()),
-        auroc_error=None if found is None else found[0],
+        auroc_error=None if found is None else within(found[0], 0.0, 1.0),
         n_both=0,
         spearman=None,
         comparison=None,

@@ -1,12 +1,13 @@
 """Standard errors and intervals of what is linear in clusters: estimates with influence values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sabotage.panel import Panel
 
 FEWEST_CLUSTERS = 10
+ROUNDING = 1e-12  # of standard errors: less is that of sums
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,11 @@ def estimate(value: float, influence: np.ndarray, groups: np.ndarray | None) -> 
 
     reach = float(stdtrit(n - 1, 0.975)) * error
     return Estimate(float(value), error, (float(value) - reach, float(value) + reach), n)
+
+
+def within(found: Estimate, low: float, high: float) -> Estimate:
+    """Return an estimate cut off at what is possible; without an interval where nothing varies, which says nothing."""
+    value, span = min(high, max(low, found.value)), found.interval
+    if span is None or found.se is None or found.se < ROUNDING:
+        return replace(found, value=value, interval=None)
+    return replace(found, value=value, interval=(max(low, span[0]), min(high, span[1])))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sabotage.intervals import Estimate, estimate
+from sabotage.intervals import Estimate, estimate, within
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None) -> Estimate | None:
@@ -40,7 +40,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray, groups: np.ndarray |
     own = [ranked.rank**2 + 2 * ranked.above(ranked.rank) - 3 * (ranked.rank**2).mean() for ranked in (one, other)]
     influence = joint / np.sqrt(spread_one * spread_other)
     influence -= value / 2 * (own[0] / spread_one + own[1] / spread_other)
-    return estimate(value, influence / len(first), groups)
+    return within(estimate(value, influence / len(first), groups), -1.0, 1.0)
 
 
 class _Ranked:

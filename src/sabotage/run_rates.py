@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sabotage.aligning import Aligned
-from sabotage.intervals import clusters, estimate
+from sabotage.intervals import clusters, estimate, within
 from sabotage.partition import Partition
 from sabotage.resampled_shares import Draws, resampled_spans
 from sabotage.spans import plain, wilson
-
-ROUNDING = 1e-12  # of standard errors: less is that of sums
 
 
 @dataclass(frozen=True)
@@ -128,6 +126,5 @@ def _ahead(flags: np.ndarray, run: int, others: list[int], groups: np.ndarray | 
     if not n:
         return Rate(None, None, n=0)
     ahead = flags[:, run] - flags[:, others].mean(axis=1)
-    found = estimate(ahead.mean(), (ahead - ahead.mean()) / n, groups)
-    # What never differs has no spread in a sample, and is not certain for that.
-    return Rate(found.value, found.interval if found.se and found.se > ROUNDING else None, n=n)
+    found = within(estimate(ahead.mean(), (ahead - ahead.mean()) / n, groups), -1.0, 1.0)
+    return Rate(found.value, found.interval, n=n)

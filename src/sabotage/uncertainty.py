@@ -10,7 +10,7 @@ from sabotage.agreement import disagreeing, fleiss, krippendorff
 from sabotage.annotation_columns import AGREEMENT, ENTROPY, annotations_of, is_labels, require_measure
 from sabotage.areas import subset
 from sabotage.errors import listed
-from sabotage.intervals import Estimate, clusters, estimate
+from sabotage.intervals import Estimate, clusters, estimate, within
 from sabotage.labels import number
 from sabotage.notes import Notes
 from sabotage.panel import Panel, chunks
@@ -218,4 +218,4 @@ def _alpha(panel: Panel, codes: np.ndarray, same: np.ndarray, said: np.ndarray, 
     influence += (n - 1) * total / expected**2 * 2 * (n * said - met)
     rows = np.flatnonzero(several)
     own = influence[rows] - influence[rows].mean()
-    return estimate(alpha, own, subset(clusters(panel), rows))
+    return within(estimate(alpha, own, subset(clusters(panel), rows)), -1.0, 1.0)

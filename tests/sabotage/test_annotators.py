@@ -244,3 +244,18 @@ def test_shares_are_true_under_the_null():
                      found.scores[1].comparison.difference.interval])  # fmt: skip
     assert np.mean([p <= 0.05 for p, _ in held]) <= 0.09
     assert np.mean([low <= 0 <= high for _, (low, high) in held]) >= 0.91
+
+
+def test_what_does_not_vary_has_no_interval():
+    panel = make_panel(60, 3, 4)
+    labels = {f"annotator_{k}": pa.array(["a", "b"] * 30) for k in (1, 2)}
+    alike = replace(panel, labels=np.repeat(panel.labels[:, :1], 3, axis=1), columns=labels)
+    found = measure_annotators(judge(alike, rule="majority"), n_permutations=0)
+    votes = next(one for one in found.scores if one.score == "votes")
+    assert (votes.mean.value, votes.mean.interval) == (0, None)
+    assert (votes.auroc_error.value, votes.auroc_error.interval) == (0.5, None)
+    assert (found.known.votes.krippendorff_alpha.value, found.known.votes.krippendorff_alpha.interval) == (1, None)
+    (correlation,) = {one.spearman for one in found.scores if one.score == "votes"}
+    assert correlation is None
+    known = rank_correlation(np.arange(60.0), np.arange(60.0), None)
+    assert (known.value, known.interval) == (1, None)
