@@ -105,7 +105,7 @@ def people_gain(audit: Source, ax: Axes | None = None) -> Axes:
         name_ticks(ax.yaxis, height.tolist(), ["all", *(short(name) for name in classes)])
         ax.set_ylim(-0.55, len(bars) - 0.15)
         ax.set_xlim(0, 1)
-        ax.set_xticks(np.linspace(0, 1, 5))
+        ax.set_xticks((0, 0.5, 1))
         percent_axis(ax.xaxis)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
