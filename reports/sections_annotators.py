@@ -101,7 +101,8 @@ def _compared(own: Fields | None) -> list[Datum]:
     if own is None:
         return [measured(None, why="all examples with the score are of one kind")] * 7
     why = "no shuffle could change a mean, or none was asked for"
-    tip = {"normal": "from the exact moments of all shuffles", "permutation": "by replicates"}.get(own["p_method"], "")
+    tip = "from the exact moments of all shuffles" if own["p_method"] == "normal" else ""
+    tip = f"by {own['n_permutations']:,} replicates" if own.get("n_permutations") else tip
     return [
         measured(own["mean_unsure"], tip=f"{own['n_unsure']:,} examples"),
         measured(own["mean_sure"], tip=f"{own['n_sure']:,} examples"),

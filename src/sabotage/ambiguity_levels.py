@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sabotage.divergence import DECIMALS, distributions, entropy
+from sabotage.divergence import DECIMALS, entropy, mean_shares, shares_of
 from sabotage.judging import Judged
 from sabotage.notes import Notes
 from sabotage.panel import Panel
@@ -60,14 +60,8 @@ def ambiguity_levels(judged: Judged, singles: Sequence[str]) -> Levels:
 
 def singles_entropy(panel: Panel, singles: Sequence[str]) -> np.ndarray:
     """Return the entropy in bits of the mean class scores of some agents: ndarray of shape (n,), NaN without scores."""
-    at = [panel.agents.index(name) for name in singles]
+    at = [m for name in singles if panel.has_scores[m := panel.agents.index(name)]]
     found = np.full(panel.n_examples, np.nan)
-    for rows in panel.chunks():
-        shares = distributions(panel, rows)[:, at]
-        there = ~np.isnan(shares[..., 0])
-        n = there.sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            middle = np.where(there[..., None], shares, 0.0).sum(axis=1) / n[:, None]
-        own = entropy(np.nan_to_num(middle))
-        found[rows] = np.where(n > 0, np.round(own, DECIMALS), np.nan)
+    for rows in panel.chunks() if at else ():
+        found[rows] = np.round(entropy(mean_shares([shares_of(panel, m, rows) for m in at])), DECIMALS)
     return found

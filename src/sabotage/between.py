@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 
 from sabotage.agreement import disagreeing
+from sabotage.divergence import measure_divergence
 from sabotage.panel import Panel
-from sabotage.score_divergence import measure_divergence
 from sabotage.tallies import Measure, Rate, Tally, spanned
 
 NEVER = "they never speak together"
@@ -21,7 +21,7 @@ class Pair:
     """Two agents on the `n` examples where both spoke.
 
     `agreement` and `double_fault` (both wrong) are shares, `cohen_kappa` and `q_statistic` (Yule's Q of being right)
-    lie in [-1, 1]; `divergence` is that of their class scores, see `sabotage.score_divergence`.
+    lie in [-1, 1]; `divergence` is that of their class scores, see `sabotage.divergence`.
     """
 
     first: str

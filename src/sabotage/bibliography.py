@@ -118,5 +118,23 @@ SOURCES = {
             "wolpert1992", "article", "Wolpert, D. H.", 1992, "Stacked Generalization", "Neural Networks 5(2), 241-259",
             "10.1016/S0893-6080(05)80023-1",
         ),
+        Source(
+            "cohen1960", "article", "Cohen, J.", 1960, "A Coefficient of Agreement for Nominal Scales",
+            "Educational and Psychological Measurement 20(1), 37-46", "10.1177/001316446002000104",
+        ),
+        Source(
+            "searle1992", "book", "Searle, S. R. and Casella, G. and McCulloch, C. E.", 1992, "Variance Components",
+            "Wiley", "10.1002/9780470316856",
+        ),
+        Source(
+            "brennan2001", "book", "Brennan, R. L.", 2001, "Generalizability Theory", "Springer",
+            "10.1007/978-1-4757-3456-0",
+        ),
+        Source(
+            "newcombe1998", "article", "Newcombe, R. G.", 1998,
+            "Interval Estimation for the Difference between Independent Proportions: Comparison of Eleven Methods",
+            "Statistics in Medicine 17(8), 873-890",
+            "10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I",
+        ),
     )
 }  # fmt: skip

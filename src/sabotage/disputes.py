@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from sabotage.divergence import DECIMALS, divergence, entropy
+from sabotage.divergence import DECIMALS, as_shares, divergence, entropy
 from sabotage.errors import SabotageError
 from sabotage.fusion import Replay
 from sabotage.judging import Judged
@@ -73,7 +73,7 @@ def _fused_entropy(panel: Panel, ready: Replay, source: str) -> np.ndarray:
         if panel.fused_scores is not None:
             for rows in panel.chunks():
                 scores = panel.fused_scores[rows]
-                found[rows] = _normalised(np.where(np.isnan(scores), 0.0, scores))
+                found[rows] = _normalised(scores)
         return found
     try:
         kind = log_kind(ready)
@@ -93,10 +93,4 @@ def _fused_entropy(panel: Panel, ready: Replay, source: str) -> np.ndarray:
 
 def _normalised(scores: np.ndarray) -> np.ndarray:
     """Return the entropy of scores (k, C) over the most it can be, NaN where they are no distribution: (k,)."""
-    with np.errstate(over="ignore"):
-        total = scores.sum(axis=1)
-    usable = (scores >= 0).all(axis=1) & (total > 0) & np.isfinite(total)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = np.where(usable[:, None], scores / total[:, None], 0.0)
-    found = np.round(np.clip(entropy(shares) / np.log2(scores.shape[1]), 0.0, 1.0), DECIMALS)
-    return np.where(usable, found, np.nan)
+    return np.round(np.clip(entropy(as_shares(scores)) / np.log2(scores.shape[1]), 0.0, 1.0), DECIMALS)

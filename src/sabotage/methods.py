@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sabotage.bibliography import SOURCES, Source
+from sabotage.cause_words import describe_causes
 from sabotage.contents import content_of, taken_apart
 from sabotage.errors import count_of
 from sabotage.measures import in_words
@@ -63,7 +64,8 @@ def describe_methods(audit: Any) -> Methods:
         If it is none, or lacks what the paragraph is made from.
     """
     content = content_of(audit)
-    parts = (_panel, _rule, _roles, _measures, _intervals, _profiles, _test, _beside_test, _comparison, _attribution)
+    parts = (_panel, _rule, _roles, _measures, _intervals, _profiles, _test, _beside_test, _comparison, _attribution,
+             describe_causes)  # fmt: skip
     with taken_apart("the audit"):
         sentences = [sentence for part in parts for sentence in part(content)]
     version = content.get("sabotage")

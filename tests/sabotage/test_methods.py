@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from builders import make_panel, seeded
 from sabotage.reports.describing import render, to_bibtex
 
-from sabotage import SabotageError, analyze, describe_methods
+from sabotage import SabotageError, analyze, describe_methods, simulate
 from sabotage.bibliography import SOURCES
 from sabotage.rule_words import UNWEIGHTED, WORDS, rule_in_words
 from sabotage.rules import RULES
@@ -193,3 +194,29 @@ def test_names_from_files_are_escaped():
     assert r"\input{" not in latex
     assert r"a\_b\%" in latex
     assert "](javascript" not in markdown.replace(r"\](", "")
+
+
+def test_what_was_asked_about_causes_is_said():
+    panel, other = (simulate("corrupted-class", 300, 0, run) for run in range(2))
+    options = PLAIN | {"by": ["class", "site"], "people": ["text", "video"], "full": "video", "runs": {"again": other}}
+    text = analyze(panel, **options).methods().text
+    for said in (
+        "Annotators count as unsure where the entropy of the annotators' labels is above 0 (",
+        "higher there was tested by 20 shuffles of that mark inside each group",
+        "People who had every modality (video) were compared with text on the same examples, by t-tests over clusters",
+        "Slices by y and site (",
+        "on one random half of whole groups of the examples (one-sided p at most 0.05)",
+        "simulated corrupted-class and again were held against each other on the 300 examples that they share",
+        "with intervals from resampled clusters, given these runs",
+    ):
+        assert said in text
+    silent = analyze(panel, **(PLAIN | {"n_permutations": 0})).methods().text
+    for said in ("People", "Slices", "held against", "shuffles"):
+        assert said not in silent
+
+
+def test_runs_over_different_data_are_said_to_be():
+    first, second = simulate("no-cause", 60, 0), simulate("no-cause", 80, 1)
+    second = replace(second, ids=pa.array(np.arange(1000, 1080)))
+    text = analyze(first, **PLAIN, runs={"later": second}).methods().text
+    assert "Profiles of simulated no-cause and later, of different data, were set side by side" in text
