@@ -171,6 +171,8 @@ def write_runs(found: Runs, folder: str | Path, figures: Sequence[str]) -> list[
     if found.suspects is not None:
         with written(folder / "suspects.csv") as temporary:
             temporary.write_text(suspects_csv(found.suspects), encoding="utf-8")
+    else:
+        (folder / "suspects.csv").unlink(missing_ok=True)  # of earlier runs
     return write_figures(content, folder / FIGURES, figures, ("run_variance", "run_slopes")) if figures else []
 
 

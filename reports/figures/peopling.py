@@ -21,7 +21,7 @@ from sabotage.reports.figures.canvas import (
     percent_axis,
     short,
 )
-from sabotage.reports.style import AXIS, INK, agent_look
+from sabotage.reports.style import AXIS, agent_look
 
 from sabotage.errors import count_of
 from sabotage.saying import percent
@@ -91,13 +91,12 @@ def people_gain(audit: Source, ax: Axes | None = None) -> Axes:
                     continue
                 is_full = name == found["full"]
                 look = agent_look(order.index(name) if name in order else place)
-                colour = INK if is_full else look.colour
                 at = y + (place - (len(shown) - 1) / 2) * step
                 is_shown = n_lines <= MOST_SPANS or name in (found["full"], found["best"])
                 if rate["interval"] is not None and is_shown:
-                    ax.plot(rate["interval"], [at, at], color=colour, linewidth=0.9)
-                ax.plot([rate["share"]], [at], color=colour, marker="o" if is_full else look.marker, linestyle="none",
-                        markersize=3.6 if is_full else 3, markerfacecolor=colour if is_full else look.fill,
+                    ax.plot(rate["interval"], [at, at], color=look.colour, linewidth=1.4 if is_full else 0.9)
+                ax.plot([rate["share"]], [at], color=look.colour, marker=look.marker, linestyle="none",
+                        markersize=4.2 if is_full else 3, markerfacecolor=look.fill,
                         markeredgewidth=0.7, label=None if name in seen else short(name))  # fmt: skip
                 seen.add(name)
             beside(ax, float(y), _gain(best))
@@ -106,7 +105,7 @@ def people_gain(audit: Source, ax: Axes | None = None) -> Axes:
         name_ticks(ax.yaxis, height.tolist(), ["all", *(short(name) for name in classes)])
         ax.set_ylim(-0.55, len(bars) - 0.15)
         ax.set_xlim(0, 1)
-        ax.set_xticks(np.linspace(0, 1, 5))
+        ax.set_xticks((0, 0.5, 1))
         percent_axis(ax.xaxis)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)

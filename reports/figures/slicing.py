@@ -28,7 +28,7 @@ from sabotage.slice_words import label
 MOST_ROWS = 18
 MOST_FOUND = 12
 STEPS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64)
-NAME, WHO = 20, 12  # letters
+NAME, WHO = 22, 12  # letters
 
 
 def slice_size(content: Content) -> Size:
@@ -63,6 +63,15 @@ def about_slices(content: Content) -> str:
     )
 
 
+def _name(own: Mapping[str, Any]) -> str:
+    """Return a slice for an axis: what is too long is cut in the column first, since slices differ in their values."""
+    whole = label(own)
+    if len(whole) <= NAME or not whole.startswith(f"{own['column']} "):
+        return short(whole, NAME)
+    value = short(whole.removeprefix(f"{own['column']} "), NAME - 6)
+    return f"{short(own['column'], NAME - 1 - len(value))} {value}"
+
+
 def _who(own: Mapping[str, Any], most: int = WHO) -> str:
     return "any" if own["agent"] is None else short(own["agent"], most)
 
@@ -88,21 +97,22 @@ def slice_lifts(audit: Source, ax: Axes | None = None) -> Axes:
             ax.scatter(np.clip(own["lift"], low, high), y, s=18 if is_found else 8, facecolor=fill, edgecolor=shade,
                        linewidth=0.9, zorder=3, clip_on=False)  # fmt: skip
             beside(ax, y, f"{percent(own['rate'])} of {own['n']:,}")
-        name_ticks(ax.yaxis, height.tolist(), [f"{short(label(own), NAME)}: {_who(own)}" for own in rows])
+        name_ticks(ax.yaxis, height.tolist(), [f"{_name(own)}: {_who(own)}" for own in rows])
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ticks = [step for step in STEPS if low <= step <= high]
         ax.xaxis.set_major_locator(FixedLocator(ticks))
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(
-            FuncFormatter(lambda value, place: f"{value:g}" if value >= 1 else f"1/{1 / value:.0f}")
-        )
+        ax.xaxis.set_major_formatter(FuncFormatter(_times))
         ax.set_xlabel("times the panel's rate")
         ax.annotate("rate", (1, 1), xycoords="axes fraction", xytext=(4, 1), textcoords="offset points",
                     fontsize=SMALL)  # fmt: skip
         found = content["slices"]
         left = len(found["slices"]) + found["n_slices_left_out"] - len(rows)
-        about = "slice: saboteur; filled: confirmed on the other half; open: found on the first only; lines: 95 %"
+        about = (
+            "slice: saboteur; large and filled: confirmed on the other half; open: found on the first only; small: not"
+            " found; lines: 95 %"
+        )
         if left:
             about += f"; {left:,} more pairs of slice and saboteur are not shown"
         heading(ax, "Sabotage in slices", about, 11)

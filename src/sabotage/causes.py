@@ -74,11 +74,12 @@ def examine_causes(
         As those functions, or if another run has the name of this one.
     """
     drawn = {"n_permutations": n_permutations, "seed": seed}
-    own = run_name or judged.panel.origin.name
+    name = judged.panel.origin.name
+    own = run_name or name.split(".")[0] or name  # as a bare file of `sabotage runs`
     if runs and own in runs:
         raise SabotageError(f"{own} names two runs: give the audited one a name of its own, --run-name")
     compared = ask_people(judged, people, full)
-    unasked = [name for name, asked in {"people": people, "slices": by, "runs": runs}.items() if not asked]
+    unasked = [part for part, asked in {"people": people, "slices": by, "runs": runs}.items() if not asked]
     if unasked:
         they = "is null: it was" if len(unasked) == 1 else "are null: they were"
         judged.notes.add(f"{series(unasked)} {they} not asked for")

@@ -22,6 +22,10 @@ def describe_slices(found: Mapping[str, Any], confirmed: Sequence[Mapping[str, A
     columns = listed(own["column"] for own in found["columns"])
     if found["n_first"] is None:
         return [f"By {columns}: there are too few clusters for halves, so nothing was found or confirmed."]
+    if not found["n_tested"]:
+        return [
+            f"By {columns}: no slice has {count_of(found['smallest'], 'example')} in each half, so none was tested."
+        ]
     tested = f"{count_of(found['n_tested'], 'pair')} of slice and saboteur"
     small = found["n_too_small"]
     too_small = (
@@ -40,6 +44,8 @@ def in_brief(found: Mapping[str, Any], confirmed: Sequence[Mapping[str, Any]]) -
     columns = listed(own["column"] for own in found["columns"])
     if found["n_first"] is None:
         return f"slices by {columns}: too few clusters for halves"
+    if not found["n_tested"]:
+        return f"slices by {columns}: none tested, too few examples in each half"
     first = ""
     if confirmed:
         own = confirmed[0]
@@ -69,9 +75,8 @@ def saboteur(own: Mapping[str, Any]) -> str:
 
 def label(own: Mapping[str, Any]) -> str:
     """Return column and value, such as "site north"; a slice without a value has the column's name already."""
-    return (
-        str(own["name"]) if str(own["name"]).strip("()") == f"no {own['column']}" else f"{own['column']} {own['name']}"
-    )
+    column, name = str(own["column"]), str(own["name"])
+    return name if name.strip("()") == f"no {column}" else " ".join((column, name or '""'))
 
 
 def standing(own: Mapping[str, Any]) -> str:

@@ -100,7 +100,8 @@ def report(folder: Path, panel: Panel, **options) -> Path:
 def usual(tmp_path_factory) -> Path:
     """A page with everything on it."""
     panel = simulate("grouped", 1200, seed=4)
-    return report(tmp_path_factory.mktemp("usual"), panel, dose_response=True)
+    causes = {"by": ["class", "group"], "people": panel.agents, "full": "video", "runs": {"again": panel}}
+    return report(tmp_path_factory.mktemp("usual"), panel, dose_response=True, **causes)
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +112,9 @@ def hostile(tmp_path_factory) -> Path:
     odd = Panel(
         **(fields | {"agents": EVIL[:4], "classes": EVIL[3:8], "ids": pa.array([f"{EVIL[0]}{i}" for i in range(300)])})
     )
-    return report(tmp_path_factory.mktemp("hostile"), grouped(odd, [EVIL[i % 8] for i in range(300)]))
+    panel = grouped(odd, [EVIL[i % 8] for i in range(300)])
+    causes = {"by": ["class", "who"], "people": EVIL[:3], "full": EVIL[0], "runs": {EVIL[4]: odd, EVIL[3]: odd}}
+    return report(tmp_path_factory.mktemp("hostile"), panel, **causes)
 
 
 @pytest.fixture(scope="session")

@@ -95,3 +95,14 @@ def test_runs_beside_an_audit(call, files, tmp_path):
     call("analyze", files / "r0.parquet", "-o", tmp_path / "out", *options)
     assert not (tmp_path / "out" / "suspects.csv").exists()
     assert "several runs" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_bare_file_has_the_name_of_its_stem_and_no_suspects_of_earlier_runs_stay(call, files, tmp_path):
+    options = ("--permutations", "0", "--run", f"b={files / 'r1.parquet'}", "--json")
+    found = json.loads(call("analyze", files / "r0.parquet", *options).stdout)
+    assert [one["run"] for one in found["runs"]["inputs"]] == ["r0", "b"]
+    pair = (files / "r0.parquet", files / "r1.parquet", "-o", tmp_path / "out", "--figures", "none")
+    call("runs", *pair)
+    assert (tmp_path / "out" / "suspects.csv").exists()
+    call("runs", *pair, "--different")
+    assert not (tmp_path / "out" / "suspects.csv").exists()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from builders import read_csv
+from builders import make_panel, read_csv
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Console
 from sabotage.reports import figures, slicing, terminal
@@ -16,6 +16,7 @@ from sabotage.reports.page import report_page
 from sabotage.reports.sections_slices import slices as section
 
 from sabotage import SabotageError, analyze, find_slices, judge, simulate
+from sabotage.slice_words import describe_slices
 
 LONG = "a name from a file with forty letters <b>"
 
@@ -131,3 +132,20 @@ def test_too_few_clusters_are_said(monkeypatch):
     assert slicing.render(found, "csv").count("\n") == len(found.slices) + 1
     audit = analyze(panel, n_permutations=9, controls=False, by=["class"])
     assert section(Source(audit.content)) is not None
+
+
+def test_names_on_an_axis_are_cut_where_slices_do_not_differ():
+    from sabotage.reports.figures.slicing import NAME, _name
+
+    values = ("<= 0.5175", "0.5175 to 0.583", "0.583 to 0.652", "> 0.652", "")
+    names = [_name({"column": "voice_intensity", "name": value}) for value in values]
+    assert len(set(names)) == len(values)
+    assert max(map(len, names)) <= NAME
+    assert names[-1].endswith(' ""')
+
+
+def test_where_nothing_could_be_tested_that_is_said():
+    found = find_slices(judge(make_panel(60, 3, 3)), ["class"], smallest=1000, n_permutations=9)
+    assert describe_slices(found.to_dict(0), []) == [
+        "By y: no slice has 1,000 examples in each half, so none was tested."
+    ]
