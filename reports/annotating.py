@@ -81,11 +81,14 @@ def votes_text(found: Annotators) -> str | None:
 
 def shuffling_words(found: Annotators) -> str:
     """Say how p was had."""
-    methods = {one.comparison.p_method for one in found.scores if one.comparison is not None} - {None}
+    tested = [one.comparison for one in found.scores if one.comparison is not None and one.comparison.p_method]
     where = "" if found.within is None else f" inside {found.within}"
-    if not methods:
+    if not tested:
         return "no p: no shuffle was asked for, or none could change a mean"
-    how = f"{found.n_permutations:,} shuffles" if "permutation" in methods else "the exact moments of all shuffles"
+    counts = sorted({one.n_permutations for one in tested if one.n_permutations is not None}, reverse=True)
+    ways = [f"{count:,} shuffles" for count in counts]
+    ways += ["the exact moments of all shuffles"] if any(one.n_permutations is None for one in tested) else []
+    how = " or ".join(ways)
     return f"p of shuffling who is unsure{where}, two-sided, by {how}; adjusted by Holm"
 
 

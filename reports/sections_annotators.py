@@ -19,14 +19,9 @@ from sabotage.reports.blocks import (
     named,
 )
 
+from sabotage.annotator_words import WORDS
+
 NOTHING = "all decisions are right, or all are wrong"
-WORDS = {
-    "votes": "pairs of agents that differ",
-    "divergence": "divergence of class scores",
-    "against_fused": "agents against the decision",
-    "fused_entropy": "entropy of the fused scores",
-    "unsure_agents": "1 less the highest confidence",
-}
 BY = {"annotators": "annotators' uncertainty", "divergence": "the divergence of class scores",
       "votes": "the share of pairs of agents that differ"}  # fmt: skip
 Fields = Mapping[str, Any]
@@ -106,7 +101,8 @@ def _compared(own: Fields | None) -> list[Datum]:
     if own is None:
         return [measured(None, why="all examples with the score are of one kind")] * 7
     why = "no shuffle could change a mean, or none was asked for"
-    tip = {"normal": "from the exact moments of all shuffles", "permutation": "by replicates"}.get(own["p_method"], "")
+    tip = "from the exact moments of all shuffles" if own["p_method"] == "normal" else ""
+    tip = f"by {own['n_permutations']:,} replicates" if own.get("n_permutations") else tip
     return [
         measured(own["mean_unsure"], tip=f"{own['n_unsure']:,} examples"),
         measured(own["mean_sure"], tip=f"{own['n_sure']:,} examples"),

@@ -12,6 +12,7 @@ from rich.text import Text
 from sabotage.reports.trimming import glued, out, writable
 from sabotage.reports.writing import FIGURES, FILES
 
+from sabotage import people_words, slice_words
 from sabotage.audit import Audit
 from sabotage.calibrating import METHODS
 from sabotage.errors import count_of, printable
@@ -77,6 +78,10 @@ def print_audit(audit: Audit, is_written: bool = False) -> None:
     beside = _beside(audit)
     if beside:
         out.print("; ".join(beside))
+    if audit.causes.slices is not None:
+        out.print(safe(slice_words.in_brief(audit.causes.slices.to_dict(0), audit.causes.slices.named())))
+    if audit.causes.people is not None:
+        out.print(safe(people_words.in_brief(audit.causes.people)))
     if audit.causes.runs is not None:
         out.print()
         for sentence in audit.causes.runs.findings:

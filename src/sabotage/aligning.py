@@ -252,8 +252,8 @@ def _require_one_truth(panels: Mapping[str, Panel], rows: Sequence[np.ndarray]) 
     place = rows[0][at], rows[list(panels).index(run)][at]
     raise SabotageError(
         f"the truth of id {first.ids[int(place[0])].as_py()!r} is {str(first.classes[first.truth[place[0]]])!r} in"
-        f" {name} and {str(other.classes[other.truth[place[1]]])!r} in {run}: mend the files, or give --different if"
-        f" their ids name different examples"
+        f" {name} and {str(other.classes[other.truth[place[1]]])!r} in {run}: mend the files, or if their ids name different"
+        f" examples compare them as different data, sabotage runs --different"
     )
 
 
@@ -272,9 +272,15 @@ def _first_odd(panels: Mapping[str, Panel], rows: Sequence[np.ndarray]) -> tuple
 
 def _keys(panels: Sequence[Panel]) -> list[pa.Array]:
     """Return ids that can be compared: as they are where all are of one type, else as texts."""
-    if len({panel.ids.type for panel in panels}) == 1 and not pa.types.is_nested(panels[0].ids.type):
-        return [panel.ids for panel in panels]
+    ids = [_plain(panel.ids) for panel in panels]
+    if len({own.type for own in ids}) == 1 and not pa.types.is_nested(ids[0].type):
+        return ids
     try:
-        return [pc.cast(panel.ids, pa.string()) for panel in panels]
+        return [pc.cast(own, pa.string()) for own in ids]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return [pa.array([str(one) for one in panel.ids.to_pylist()]) for panel in panels]
+        return [pa.array([str(one) for one in own.to_pylist()]) for own in ids]
+
+
+def _plain(ids: pa.Array) -> pa.Array:
+    """Return ids as they are spelled out: values of two dictionaries cannot be looked up in each other."""
+    return ids.dictionary_decode() if pa.types.is_dictionary(ids.type) else ids

@@ -67,6 +67,9 @@ class Comparison:
         the number of scores. None where no shuffle could change anything, or none was asked for.
     p_method : {"permutation", "normal"}, or None
         By replicates, or by the exact mean and variance of all shuffles and a normal tail where those are too many.
+    n_permutations : int or None
+        Replicates: fewer than were asked for where these are too many and few examples carry the sum, so that its tail
+        is not normal; None without any.
     """
 
     n_unsure: int
@@ -80,6 +83,7 @@ class Comparison:
     p_greater: float | None
     p_adjusted: float | None
     p_method: str | None
+    n_permutations: int | None = None
 
 
 @dataclass(frozen=True)

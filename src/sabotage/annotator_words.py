@@ -24,6 +24,13 @@ QUESTIONS = {
     "fused_entropy": "The fused scores are spread",
     "unsure_agents": "The agents are unsure",
 }
+WORDS = {
+    "votes": "pairs of agents that differ",
+    "divergence": "divergence of class scores",
+    "against_fused": "agents against the decision",
+    "fused_entropy": "entropy of the fused scores",
+    "unsure_agents": "1 less the highest confidence",
+}
 ASKED = ("votes", "against_fused")  # what is answered in words; the rest stands in the table
 
 
@@ -45,8 +52,9 @@ def in_sentences(found: "Annotators") -> tuple[str, ...]:
     best = best_for_errors(found)
     if best is not None and best.auroc_error is not None:
         sentences.append(
-            f"Of the scores, {best.score} tells wrong decisions best: AUROC {_number(best.auroc_error.value)}"
-            f"{_span(best.auroc_error.interval)}, {best.n_wrong:,} wrong of {best.n:,}."
+            f"Of the scores, {best.score} ({WORDS[best.score]}) tells wrong decisions best: AUROC"
+            f" {_number(best.auroc_error.value)}{_span(best.auroc_error.interval)}, {best.n_wrong:,} wrong of"
+            f" {best.n:,}."
         )
     return tuple(sentences)
 

@@ -16,6 +16,7 @@ from sabotage.errors import SabotageError, count_of
 from sabotage.intervals import FEWEST_CLUSTERS, Estimate, centred, clusters, estimate
 from sabotage.judging import Judged
 from sabotage.marks import Dealing, MarkTest, permute_marks
+from sabotage.partition import whole
 from sabotage.rank_correlation import rank_correlation
 from sabotage.uncertainty import Uncertainty, read_uncertainty
 
@@ -195,7 +196,7 @@ def _tested(
 ) -> list[ScoreFound]:
     """Give every comparison its p-values; scores that the same examples have share their shuffles."""
     panel = judged.panel
-    stratum = None if panel.group is None else panel.codes(panel.group)
+    stratum = None if panel.group is None else whole(panel).cell  # in the order of their names
     unit = panel.units if panel.runs.any() else None
     alike: dict[bytes, list[int]] = {}
     for at, one in enumerate(scores):
@@ -220,6 +221,7 @@ def _tested(
             p_greater=test.p_greater,
             p_adjusted=adjusted[at],
             p_method=test.method,
+            n_permutations=test.n_permutations,
         )
         out[at] = replace(scores[at], comparison=comparison)
     if n_permutations and len(held) < len(tests):

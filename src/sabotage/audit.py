@@ -329,6 +329,20 @@ engine, progress
     if routing.auroc is None:
         notes.add("no example has a right and a wrong agent with reliabilities: routing_auroc is null")
     agreement = measure_agreement(panel)
+    announce("why decisions fail")
+    causes = examine_causes(
+        Judged(panel, roles, ready, notes),
+        by=by,
+        smallest=smallest,
+        people=people,
+        full=full,
+        unsure=unsure,
+        runs=runs,
+        run_name=run_name,
+        threshold=threshold,
+        n_permutations=n_permutations,
+        seed=seed,
+    )
     permutation, beside = None, Context(None, None, None)
     with_doses = is_dosed(ready, dose_response, notes)
     if n_permutations and ready.overflow is None:
@@ -364,20 +378,6 @@ engine, progress
     announce("what each agent is worth")
     attribution = attribute_beside(ready, attribute, notes, seed=seed, threads=threads)
     note_agreement(agreement, notes)
-    announce("why decisions fail")
-    causes = examine_causes(
-        Judged(panel, roles, ready, notes),
-        by=by,
-        smallest=smallest,
-        people=people,
-        full=full,
-        unsure=unsure,
-        runs=runs,
-        run_name=run_name,
-        threshold=threshold,
-        n_permutations=n_permutations,
-        seed=seed,
-    )
     settings = {
         "rule": ready.rule.name,
         "n_fit": None if ready.fitted is None else ready.fitted.n_fit,

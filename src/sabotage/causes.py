@@ -10,9 +10,10 @@ from sabotage.dominance import Dominance, measure_dominance
 from sabotage.errors import SabotageError
 from sabotage.judging import Judged
 from sabotage.panel import Panel
-from sabotage.people import People, compare_people
+from sabotage.people import People, ask_people
 from sabotage.roles import THRESHOLD
 from sabotage.runs import Runs, compare_runs
+from sabotage.saying import series
 from sabotage.slices import SMALLEST, Slices, find_slices
 
 N_PERMUTATIONS = 10_000
@@ -73,15 +74,19 @@ def examine_causes(
         As those functions, or if another run has the name of this one.
     """
     drawn = {"n_permutations": n_permutations, "seed": seed}
-    annotators = measure_annotators(judged, unsure=unsure, **drawn)
     own = run_name or judged.panel.origin.name
     if runs and own in runs:
         raise SabotageError(f"{own} names two runs: give the audited one a name of its own, --run-name")
+    compared = ask_people(judged, people, full)
+    unasked = [name for name, asked in {"people": people, "slices": by, "runs": runs}.items() if not asked]
+    if unasked:
+        they = "is null: it was" if len(unasked) == 1 else "are null: they were"
+        judged.notes.add(f"{series(unasked)} {they} not asked for")
     return Causes(
         disagreement=measure_disagreement(judged),
         dominance=measure_dominance(judged, seed=seed),
-        annotators=annotators,
-        people=compare_people(judged, people, full) if people else None,
+        annotators=measure_annotators(judged, unsure=unsure, **drawn),
+        people=compared,
         slices=find_slices(judged, by, smallest=smallest, **drawn) if by else None,
         runs=compare_runs({own: judged.panel, **runs}, judged=judged, threshold=threshold, seed=seed) if runs else None,
     )

@@ -7,7 +7,11 @@ import numpy as np
 
 MOST_DRAWS = 50_000_000  # marks dealt in all replicates, most of a second; beyond, the exact moments and a normal tail
 MOST_STRATA = 1_000
+MOST_LOPSIDED = 0.05  # where few examples carry a sum its tail is no normal one: fewer replicates are made instead
+FEWEST = 999
+RARE = 100
 AT_ONCE = 1 << 22  # marks in memory
+DECIMALS = 9  # of what is put in order: more are rounding
 CLOSE = 1e-10  # relative: sums that differ by less differ in rounding
 PERMUTATION, NORMAL = "permutation", "normal"
 
@@ -22,11 +26,14 @@ class MarkTest:
     method : {"permutation", "normal"}
         Replicates, p = (b + 1) / (R + 1); or the exact mean and variance under all shuffles, and a normal tail, which
         is trusted no further than R replicates could show.
+    n_permutations : int or None
+        R, fewer than were asked for where these would be too many and the tail is not normal; None for normal tails.
     """
 
     p_two_sided: float
     p_greater: float
     method: str
+    n_permutations: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,37 +99,59 @@ def _dealt(
     size = np.bincount(stratum)
     n_marked = np.bincount(stratum, mark)
     observed = mark @ worth
-    mean, variance = np.zeros(worth.shape[1]), np.zeros(worth.shape[1])
+    mean, variance, third = np.zeros((3, worth.shape[1]))
+    share = n_marked / size
     for k, own in enumerate(worth.T):
         usual = np.bincount(stratum, own) / size
-        squares = np.bincount(stratum, (own - usual[stratum]) ** 2)
+        away = np.abs(own - usual[stratum])
         mean[k] = (n_marked * usual).sum()
-        variance[k] = (n_marked * (size - n_marked) / (size * np.maximum(size - 1, 1)) * squares).sum()
+        variance[k] = (
+            n_marked * (size - n_marked) / (size * np.maximum(size - 1, 1)) * np.bincount(stratum, away**2)
+        ).sum()
+        third[k] = (share * (1 - share) * (share**2 + (1 - share) ** 2) * np.bincount(stratum, away**3)).sum()
     scale = np.abs(worth).sum(axis=0)
     still = variance <= (CLOSE * scale) ** 2
     mixed = (n_marked > 0) & (n_marked < size)
     movable = mixed[stratum]  # what cannot move adds the same to every replicate
     n_movable = int(movable.sum())
+    drawn = ~still
+    found: list[MarkTest | None] = [None] * len(still)
     if n_movable * n_permutations > MOST_DRAWS or int(mixed.sum()) > MOST_STRATA:
-        return _normal((observed - mean)[~still] / np.sqrt(variance[~still]), still, 1 / (n_permutations + 1))
+        drawn &= third > MOST_LOPSIDED * variance**1.5
+        for k in np.flatnonzero(~still & ~drawn).tolist():
+            found[k] = _normal(float((observed[k] - mean[k]) / variance[k] ** 0.5), 1 / (n_permutations + 1))
+        n_permutations = min(n_permutations, max(FEWEST, MOST_DRAWS // max(n_movable, 1)))
+    if not drawn.any():
+        return found
+    worth, observed, scale = worth[:, drawn], observed[drawn], scale[drawn]
     shift = mark[~movable] @ worth[~movable]
     counts = np.zeros((2, worth.shape[1]), np.int64)
-    for sums in _replicates(mark[movable], worth[movable], size[mixed], n_permutations, seed):
+    rows = np.flatnonzero(movable)  # and then by worth: in what order the examples stand must not change p
+    rows = rows[np.lexsort((*np.round(worth[rows], DECIMALS).T, stratum[rows]))]
+    marks = mark[rows][np.lexsort((~mark[rows], stratum[rows]))]
+    for sums in _replicates(marks, worth[rows], size[mixed], n_permutations, seed):
         counts[0] += (sums + shift >= observed - CLOSE * scale).sum(axis=0)
         counts[1] += (sums + shift <= observed + CLOSE * scale).sum(axis=0)
     greater, less = (counts + 1) / (n_permutations + 1)
-    return [
-        None if none else MarkTest(float(min(1.0, 2 * min(above, below))), float(above), PERMUTATION)
-        for none, above, below in zip(still, greater, less, strict=True)
-    ]
+    for k, above, below in zip(np.flatnonzero(drawn).tolist(), greater.tolist(), less.tolist(), strict=True):
+        found[k] = MarkTest(min(1.0, 2 * min(above, below)), above, PERMUTATION, n_permutations)
+    return found
 
 
 def _replicates(
     mark: np.ndarray, worth: np.ndarray, sizes: np.ndarray, n_permutations: int, seed: int
 ) -> Iterator[np.ndarray]:
     """Yield the sums of replicates (r, K), some at a time, a stream for each cohort of them."""
-    step = max(1, min(n_permutations, AT_ONCE // max(len(mark), 1)))
     ends = np.cumsum(sizes)
+    if len(mark) > RARE * mark.sum():  # where the few marks fall is drawn in a hundredth of the time
+        random, total = np.random.default_rng((seed, 0)), np.zeros((n_permutations, worth.shape[1]))
+        for low, high in zip(ends - sizes, ends, strict=True):
+            own, k = worth[low:high], int(mark[low:high].sum())
+            for row in total:
+                row += own[random.choice(len(own), k, replace=False, shuffle=False)].sum(axis=0)
+        yield total
+        return
+    step = max(1, min(n_permutations, AT_ONCE // max(len(mark), 1)))
     for cohort, start in enumerate(range(0, n_permutations, step)):
         random = np.random.default_rng((seed, cohort))
         dealt = np.tile(mark.astype(np.float64), (min(step, n_permutations - start), 1))
@@ -132,14 +161,9 @@ def _replicates(
         yield dealt @ worth
 
 
-def _normal(z: np.ndarray, still: np.ndarray, least: float) -> list[MarkTest | None]:
-    """Return normal tails, none below `least`; z is of those that are not `still`."""
+def _normal(z: float, least: float) -> MarkTest:
+    """Return normal tails, none below `least`."""
     from scipy.special import ndtr  # scipy.stats takes a second to import
 
-    scores = iter(z.tolist())
-    out: list[MarkTest | None] = []
-    for none in still:
-        own = 0.0 if none else next(scores)
-        two_sided, greater = 2 * max(float(ndtr(-abs(own))), least), max(float(ndtr(-own)), least)
-        out.append(None if none else MarkTest(min(1.0, two_sided), greater, NORMAL))
-    return out
+    two_sided, greater = 2 * max(float(ndtr(-abs(z))), least), max(float(ndtr(-z)), least)
+    return MarkTest(min(1.0, two_sided), greater, NORMAL)

@@ -11,7 +11,7 @@ from sabotage.disagreement import Disagreement, measure_disagreement
 from sabotage.dominance import Dominance, measure_dominance
 from sabotage.files import make_folder, written
 from sabotage.judging import Judged
-from sabotage.people import People, compare_people
+from sabotage.people import People, ask_people
 
 N_PERMUTATIONS = 10_000
 
@@ -62,7 +62,7 @@ def find_partings(
         For people or a threshold of uncertainty that the panel does not have.
     """
     annotators = measure_annotators(judged, unsure=unsure, n_permutations=n_permutations, seed=seed)
-    compared = compare_people(judged, people, full) if people else None
+    compared = ask_people(judged, people, full)
     disagreement, dominance = measure_disagreement(judged), measure_dominance(judged, seed=seed)
     return Partings(disagreement, dominance, annotators, compared, tuple(judged.notes))
 

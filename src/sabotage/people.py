@@ -189,6 +189,15 @@ def compare_people(judged: Judged, people: Sequence[str], full: str | None) -> P
     return replace(found, finding=in_sentences(found))
 
 
+def ask_people(judged: Judged, people: Sequence[str], full: str | None) -> People | None:
+    """Return `compare_people`, None without people; raise SabotageError for `full` alone, which would say nothing."""
+    if people:
+        return compare_people(judged, people, full)
+    if full is not None:
+        raise SabotageError(f"full says that {full} is one of the people: name them all, --people A,B or people=")
+    return None
+
+
 def _checked(panel: Panel, people: Sequence[str], full: str | None) -> tuple[tuple[str, ...], str]:
     """Return the people in file order, and full."""
     for name in people:

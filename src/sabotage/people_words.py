@@ -26,6 +26,13 @@ def in_sentences(found: "People") -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def in_brief(found: "People") -> str:
+    """Return what the one with every modality gains over the best of the others, for a summary."""
+    best = next(one for one in found.gains if one.single == found.best)
+    p = "" if best.p_value is None else f", p = {p_text(best.p_value)}"
+    return f"people: {found.full} over {best.single}, {_of(best)} examples{p}"
+
+
 def models_on_full(found: "People") -> list["ErrorsShared"]:
     """Return each model against the person whose errors it shares most, by kappa inside classes."""
     best: dict[str, ErrorsShared] = {}

@@ -11,6 +11,8 @@ from sabotage.partition import Partition
 from sabotage.resampled_shares import Draws, resampled_spans
 from sabotage.spans import plain, wilson
 
+ROUNDING = 1e-12  # of standard errors: less is that of sums
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -128,4 +130,4 @@ def _ahead(flags: np.ndarray, run: int, others: list[int], groups: np.ndarray | 
     ahead = flags[:, run] - flags[:, others].mean(axis=1)
     found = estimate(ahead.mean(), (ahead - ahead.mean()) / n, groups)
     # What never differs has no spread in a sample, and is not certain for that.
-    return Rate(found.value, found.interval if found.se else None, n=n)
+    return Rate(found.value, found.interval if found.se and found.se > ROUNDING else None, n=n)

@@ -55,9 +55,9 @@ def _split(variance: Variance) -> str:
     agent = variance.shares.get("agent")
     of_agent = "" if agent is None else f" {_share(agent)} goes with the agent, in every run and example alike;"
     return (
-        f"Of the variance of sabotage {dataset} lies with the examples, whichever run decides, which is what speaks for"
-        f" the dataset; {model} goes with the run, which is what speaks for the model;{of_agent} {rest} is the rest,"
-        f" which no run repeats."
+        f"Of the variance of sabotage {dataset} lies with the examples, whichever run decides; {model} goes with the"
+        f" run;{of_agent} {rest} is the rest, which no run repeats. The more lies with the examples, the more speaks"
+        f" for the dataset; the more goes with the run, the more for the model."
     )
 
 
@@ -73,7 +73,7 @@ def _again(kappas: RunKappas) -> str:
 
 
 def _apart(differences: Sequence[RunDifference]) -> str:
-    """Name the runs whose sabotage differs from the others' mean, and the agent of the first that differs most."""
+    """Name the run whose sabotage differs most from the others' mean, which such a run moves for all others."""
     apart = [one for one in differences if _leaves_out_0(one.decision["with_saboteur"])]
     if not apart:
         return "No run's rate of sabotage stands apart from the mean of the others: no interval leaves out 0."
@@ -87,14 +87,12 @@ def _apart(differences: Sequence[RunDifference]) -> str:
     }
     most = max(agents, key=lambda name: abs(agents[name].value or 0.0), default=None)
     by_agent = "" if most is None else f", most of all by {most}, {_more(agents[most])}"
-    others, more = "the other runs on average", ""
+    others = "the other runs on average"
     if len(differences) == 2:
         others = next(one.run for one in differences if one is not first)
-    elif len(apart) > 1:
-        more = f" ({count_of(len(apart) - 1, 'other run')} {are(len(apart) - 1)} apart from their others too)"
     return (
         f"{first.run} is sabotaged on {_more(ahead)} examples than {others}{by_agent}: what is"
-        f" particular to a run speaks for its model{more}."
+        f" particular to a run speaks for its model."
     )
 
 

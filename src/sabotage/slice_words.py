@@ -35,6 +35,22 @@ def describe_slices(found: Mapping[str, Any], confirmed: Sequence[Mapping[str, A
     return [first, *(slice_sentence(own) for own in confirmed[:NAMED])]
 
 
+def in_brief(found: Mapping[str, Any], confirmed: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many slices were found and confirmed, and the first of these, for a summary."""
+    columns = listed(own["column"] for own in found["columns"])
+    if found["n_first"] is None:
+        return f"slices by {columns}: too few clusters for halves"
+    first = ""
+    if confirmed:
+        own = confirmed[0]
+        lift = "" if own["lift"] is None else f", {own['lift']:.1f} times the panel's rate"
+        first = f"; first {label(own)}: {saboteur(own)} on {percent(own['rate'])} of {own['n']:,}{lift}"
+    return (
+        f"slices by {columns}: of {found['n_tested']:,} tested, {found['n_found']:,} found on one half,"
+        f" {found['n_confirmed']:,} confirmed on the other{first}"
+    )
+
+
 def slice_sentence(own: Mapping[str, Any]) -> str:
     """Say of a slice how often it is sabotaged, on all examples and on the half that confirmed it."""
     who = saboteur(own)

@@ -1,7 +1,7 @@
 """Examples that every run gets wrong in the same way: suspected label or data problems."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sabotage.aligning import Aligned
 from sabotage.intervals import Estimate, clusters, estimate
-from sabotage.run_rates import Rate, rates_of
+from sabotage.run_rates import ROUNDING, Rate, rates_of
 
 MOST_LISTED = 50  # in audit.json; suspects.csv has all
 COLUMNS = ("id", "group", "truth", "suspected_label", "votes", "n_votes", "mean_confidence", "n_runs")
@@ -91,6 +91,8 @@ def find_suspects(aligned: Aligned) -> Suspects:
     expected, influence = _expected(decided, truth, n_classes)
     ahead = which - influence
     excess = estimate(ahead.mean(), (ahead - ahead.mean()) / n, clusters(aligned.panel))
+    if excess.se is not None and excess.se < ROUNDING:  # no spread in a sample is no certainty
+        excess = replace(excess, interval=None)
     (share,) = rates_of([which], aligned.parts)
     rows = np.flatnonzero(which)
     votes, said, sure = _votes(aligned, rows, label[rows], n_runs)

@@ -116,6 +116,8 @@ def split_variance(saboteur: np.ndarray, sums: Sums) -> Variance:
     why = None
     if not saboteur.any() or saboteur.all():
         signed[0], why = np.nan, "nobody ever sabotages, or everybody always does: nothing varies"
+    elif np.isnan(signed[0, 0]):
+        why = "the parts sum to 0, some of them being estimated below 0"
     elif sums.n_clusters < FEWEST_CLUSTERS:
         why = f"intervals take {FEWEST_CLUSTERS} examples, or clusters: found {sums.n_clusters}"
     components = {
@@ -125,10 +127,12 @@ def split_variance(saboteur: np.ndarray, sums: Sums) -> Variance:
     kept = {name: max(float(signed[0, columns].sum()), 0.0) for name, columns in blocks.items() if columns}
     shares = {
         name: Share(None, None)
-        if why is not None and np.isnan(signed[0, 0])
+        if np.isnan(signed[0, 0])
         else _share(value / sum(kept.values()), sums.interval(signed[:, blocks[name]].sum(axis=1)))
         for name, value in kept.items()
     }
+    if why is None and any(one.interval is None for one in shares.values()):
+        why = "an interval is null where a share is the same in all resamples, or cannot be had in many"
     return Variance(components, shares, n, m, r, sums.n_clusters, why)
 
 

@@ -50,3 +50,13 @@ def test_what_cannot_be_is_one_sentence(call, preds):
     assert done.returncode == 2
     assert done.stderr.startswith("error: unknown")
     assert call("disagreement", preds, "-o", preds).returncode == 2
+
+
+def test_an_audit_says_in_brief_what_was_asked_for(call, preds):
+    plain = call("analyze", preds, "--permutations", "0").stdout
+    assert "slices by" not in plain
+    assert "people: " not in plain
+    asked = ("--by", "class", "--people", "agent0,agent1", "--full", "agent1")
+    lines = call("analyze", preds, "--permutations", "0", *asked).stdout.splitlines()
+    assert sum(line.startswith("slices by y: of ") for line in lines) == 1
+    assert sum(line.startswith("people: agent1 over agent0, ") for line in lines) == 1

@@ -133,3 +133,12 @@ def test_classes_are_matched_by_their_texts():
     )
     plain, other = (compare_runs({"a": panel, "b": one}).to_dict() for one in (panel, renumbered))
     assert plain == other
+
+
+def test_ids_of_two_dictionaries_are_compared_by_their_values():
+    panel = replace(make_panel(30), ids=pa.array([f"clip {k}" for k in range(30)]).dictionary_encode())
+    other = replace(
+        panel.take(np.arange(30)[::-1]), ids=pa.array([f"clip {k}" for k in range(29, -1, -1)]).dictionary_encode()
+    )
+    (_, second), _ = rows_of({"a": panel, "b": other})
+    assert second.tolist() == list(range(29, -1, -1))

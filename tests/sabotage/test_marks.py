@@ -4,7 +4,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu, permutation_test
+from scipy.stats import hypergeom, mannwhitneyu, permutation_test
 
 from sabotage import marks
 from sabotage.marks import Dealing, permute_marks
@@ -34,6 +34,7 @@ def test_as_scipy():
 def test_as_enumerated_inside_strata(monkeypatch, method):
     if method == "normal":
         monkeypatch.setattr(marks, "MOST_DRAWS", 0)
+        monkeypatch.setattr(marks, "MOST_LOPSIDED", np.inf)
     marked, values, stratum = drawn(16, 5)
     stratum = stratum % 2
     worth = values - values.mean()
@@ -53,6 +54,7 @@ def test_normal_and_replicates_agree(monkeypatch):
     table = np.stack([values, values**3, np.round(values, 1)], axis=1)
     drawn_p = permute_marks(marked, table, Dealing(stratum=stratum), 5000)
     monkeypatch.setattr(marks, "MOST_DRAWS", 0)
+    monkeypatch.setattr(marks, "MOST_LOPSIDED", np.inf)
     for one, other in zip(drawn_p, permute_marks(marked, table, Dealing(stratum=stratum), 5000), strict=True):
         assert other.method == "normal"
         assert one.p_two_sided == pytest.approx(other.p_two_sided, abs=0.02)
@@ -101,3 +103,28 @@ def test_null_p_are_uniform():
         found.append(one.p_greater)
     for level in (0.05, 0.2, 0.5):
         assert np.mean(np.array(found) <= level) == pytest.approx(level, abs=2.6 * np.sqrt(level * (1 - level) / 300))
+
+
+def test_few_examples_that_carry_the_sum_have_no_normal_tail():
+    # 20 marks among 20,000, and 2 % of the values are not 0: hypergeometric, and far from normal.
+    mark, value = np.zeros(20_000, bool), np.zeros(20_000)
+    mark[:20], value[18:418] = True, 1.0
+    (found,) = permute_marks(mark, value[:, None], Dealing(), 10_000)
+    assert (found.method, found.n_permutations) == ("permutation", 2500)
+    assert found.p_greater == pytest.approx(hypergeom.sf(1, 20_000, 400, 20), abs=0.015)
+    mark[:] = np.arange(20_000) % 3 == 0
+    assert permute_marks(mark, np.arange(20_000.0)[:, None] % 7, Dealing(), 10_000)[0].method == "normal"
+
+
+@pytest.mark.parametrize("n", [60, 20_000])
+def test_order_of_examples_is_nothing_to_p(n):
+    random = np.random.default_rng(n)
+    mark, value = random.random(n) < 12 / n, np.round(random.random((n, 2)), 1)
+    unit, stratum = np.arange(n) // 2, np.arange(n) // (n // 3)
+    mark = mark[2 * unit]
+    order = random.permutation(n)
+    tests = [
+        permute_marks(mark[own], value[own], Dealing(unit[own], stratum[own]), 999, 3) for own in (np.arange(n), order)
+    ]
+    assert tests[0] == tests[1]
+    assert tests[0][0].method == "permutation"

@@ -69,3 +69,20 @@ def test_equal_runs_do_not_differ_and_have_no_interval_for_that():
     for one in found.differences:
         assert one.decision["accuracy"].value == 0
         assert one.decision["accuracy"].interval is None
+
+
+def test_what_never_differs_has_no_interval():
+    # Four runs, so that the mean of three others is rounded.
+    panel = make_panel(60, 3, 4)
+    labels = {"right": panel.truth, "wrong": (panel.truth + 1) % 4}
+    always = {
+        name: replace(panel, scores=np.eye(4)[np.stack([own] * 3, axis=1)], labels=np.stack([own] * 3, axis=1))
+        for name, own in labels.items()
+    }
+    found = compare_runs({"a": always["right"], "b": always["wrong"], "c": always["wrong"], "d": always["right"]})
+    for one in found.differences:
+        assert abs(one.decision["accuracy"].value) == pytest.approx(2 / 3)
+        assert one.decision["accuracy"].interval is None
+        assert one.agents["agent0"]["accuracy"].interval is None
+    assert found.suspects.excess.value == 0
+    assert found.suspects.excess.interval is None

@@ -179,3 +179,16 @@ def test_intervals_cover(sd, holds):
     true = split(draw(40_000)).shares["dataset"].share
     found = [split(draw(200), seed=seed).shares["dataset"].interval for seed in range(60)]
     assert np.mean([low - 0.002 <= true <= high + 0.002 for low, high in found]) >= holds
+
+
+def test_parts_that_sum_to_nothing_have_no_shares():
+    # Each run is sabotaged by an agent of its own, on every example: two parts are estimated as far below 0.
+    saboteur = np.zeros((40, 2, 2), bool)
+    saboteur[:, 0, 0] = saboteur[:, 1, 1] = True
+    for found in (split(saboteur), split([[[1, 0]], [[0, 1]]])):
+        assert {own.share for own in found.shares.values()} == {None}
+        assert "sum to 0" in found.why
+    saboteur[0] = False
+    found = split(saboteur)
+    assert sum(own.share for own in found.shares.values()) == pytest.approx(1)
+    assert any(own.interval is None for own in found.shares.values()) <= (found.why is not None)
