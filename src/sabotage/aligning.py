@@ -252,8 +252,8 @@ def _require_one_truth(panels: Mapping[str, Panel], rows: Sequence[np.ndarray]) 
     place = rows[0][at], rows[list(panels).index(run)][at]
     raise SabotageError(
         f"the truth of id {first.ids[int(place[0])].as_py()!r} is {str(first.classes[first.truth[place[0]]])!r} in"
-        f" {name} and {str(other.classes[other.truth[place[1]]])!r} in {run}: mend the files, or if their ids name different"
-        f" examples compare them as different data, sabotage runs --different"
+        f" {name} and {str(other.classes[other.truth[place[1]]])!r} in {run}: mend the files, or if their ids name"
+        f" different examples compare them as different data, sabotage runs --different"
     )
 
 
