@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from sabotage.reports.tables import Cell, Table, brief, span, to_csv
+from sabotage.reports.measured import NONE, brief_text, chance_text, span_cell
+from sabotage.reports.tables import Cell, Table, brief, to_csv
 
 from sabotage.ambiguity import Ambiguous
 from sabotage.annotator_results import Annotators, Known
 from sabotage.errors import count_of
 from sabotage.files import written
 from sabotage.intervals import Estimate
-from sabotage.saying import p_text, percent
+from sabotage.saying import percent
 from sabotage.tallies import Measure, Rate
 
-NONE = "-"
 WRITTEN = 1_000  # examples of ambiguous.csv, the most ambiguous
 FILE = "ambiguous.csv"
 HEADINGS = ("rank", "id", "truth", "decision", "right", "ambiguity")
@@ -38,7 +38,7 @@ def print_annotators(found: Annotators) -> None:
             own = one.comparison
             assert own is not None  # asked for
             means = (f"{own.mean_unsure:.3f}", f"{own.mean_sure:.3f}")
-            ps = (_p(own.p_two_sided), _p(own.p_adjusted))
+            ps = (chance_text(own.p_two_sided), chance_text(own.p_adjusted))
             rows.append((one.score, *means, brief(own.difference.value, own.difference.interval, "+"), *ps))
         out.print("\nWhere annotators are unsure and where they are sure")
         out.print(name_table(("unsure", "sure", "difference", "p", "p adj."), rows, "score"))
@@ -47,7 +47,7 @@ def print_annotators(found: Annotators) -> None:
     for one in found.scores:
         own = one.comparison
         unsure = NONE if own is None else brief(own.auroc.value, own.auroc.interval)
-        rows.append((one.score, *((unsure, _brief(one.spearman)) if compared else ()), _brief(one.auroc_error)))
+        rows.append((one.score, *((unsure, brief_text(one.spearman)) if compared else ()), brief_text(one.auroc_error)))
     headings = (*(("AUROC, unsure", "Spearman") if compared else ()), "AUROC, wrong")
     if rows:
         out.print("\nWhat disagreement tells")
@@ -104,10 +104,14 @@ def tables(found: Annotators) -> list[Table]:
         cells: list[Cell] = [Cell(one.score, one.score)]
         if has_known and own is not None:
             cells += [Cell(f"{mean:.3f}", mean) for mean in (own.mean_unsure, own.mean_sure)]
-            cells += [_cell(own.difference, True), Cell(_p(own.p_adjusted), own.p_adjusted), _cell(own.auroc)]
+            cells += [
+                span_cell(own.difference, True),
+                Cell(chance_text(own.p_adjusted), own.p_adjusted),
+                span_cell(own.auroc),
+            ]
         elif has_known:
             cells += [Cell(NONE, None)] * 5
-        rows.append((*cells, _cell(one.auroc_error)))
+        rows.append((*cells, span_cell(one.auroc_error)))
     notes = ["AUROC of each score for wrong decisions, with 95 % intervals."]
     if has_known and found.known is not None:
         notes.insert(
@@ -180,15 +184,3 @@ def _measure(found: Estimate | None, n: int, why: str) -> Measure:
         return Measure(None, None, n, why)
     few = None if found.interval is not None else "too few clusters of either kind, or nothing varies"
     return Measure(found.value, found.interval, n, few)
-
-
-def _brief(found: Estimate | None) -> str:
-    return NONE if found is None else brief(found.value, found.interval)
-
-
-def _cell(found: Estimate | None, signed: bool = False) -> Cell:
-    return Cell(NONE, None) if found is None else Cell(span(found.value, found.interval, signed), found.value)
-
-
-def _p(value: float | None) -> str:
-    return NONE if value is None else p_text(value)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sabotage.reports import annotating, peopling
+from sabotage.reports.measured import NONE, bare_share, brief_text, share_text
 from sabotage.reports.tables import FORMATS, Cell, Table, brief, in_format, rounded, span
 
 from sabotage.disagreement import Disagreement
@@ -13,7 +14,6 @@ from sabotage.partings import Partings
 from sabotage.saying import percent, percents
 from sabotage.tallies import Measure, Rate
 
-NONE = "-"
 MOST_PATTERNS = 8  # on a terminal
 MOST_PAIRS = 12
 LEADING = ("resolved", "lost", "all_wrong")  # where agents can differ in whom the decision takes after
@@ -123,7 +123,7 @@ def _cell_lines(found: Disagreement) -> _Lines:
     rows = []
     for name, cell in found.cells.items():
         own = cell.examples
-        rows.append((words(name), f"{own.count:,}", _share(own), _plain(cell.confidence_gap), _plain(cell.margin)))
+        rows.append((words(name), f"{own.count:,}", share_text(own), _plain(cell.confidence_gap), _plain(cell.margin)))
     below = (
         "resolved: agents split, decision right; rescued: decision alone right; lost: an agent right, decision wrong"
     )
@@ -136,7 +136,7 @@ def _pattern_lines(found: Disagreement) -> _Lines:
     rows = []
     for one in patterns:
         name = f"{one.pattern[:-1]} {one.pattern[-1]}"
-        rows.append((name, f"{one.examples.count:,}", _share(one.examples), words(one.cell)))
+        rows.append((name, f"{one.examples.count:,}", share_text(one.examples), words(one.cell)))
     more = found.n_patterns - len(patterns)
     also = f"; and {count_of(more, 'more pattern')}" if more else ""
     below = f"{listed(found.agents, 16)}, then the decision: + right, - wrong, . silent{also}"
@@ -149,7 +149,7 @@ def _lead_lines(found: Disagreement) -> Iterator[_Lines]:
         rows = []
         for agent in found.agents:
             leads = [found.cells[name].agents[agent] for name in LEADING]
-            rows.append((agent, *(_share(getattr(lead, kind)) for lead in leads)))
+            rows.append((agent, *(share_text(getattr(lead, kind)) for lead in leads)))
         yield _Lines(title, "agent", [words(name) for name in LEADING], rows)
 
 
@@ -157,7 +157,7 @@ def _against_lines(found: Disagreement) -> _Lines:
     rows = []
     for agent, own in found.agents.items():
         rest = (own.agent_right, own.decision_right, own.neither)
-        rows.append((agent, _share(own.differs), *(_bare(rate) for rate in rest)))
+        rows.append((agent, share_text(own.differs), *(bare_share(rate) for rate in rest)))
     headings = ("of its labels", "agent right", "decision", "neither")
     return _Lines("The agent's label is not the decision's", "agent", headings, rows)
 
@@ -167,13 +167,18 @@ def _pair_lines(found: Disagreement) -> _Lines:
     pairs = between.pairs[:MOST_PAIRS]
     rows = []
     for one in pairs:
-        numbers = (_bare(one.agreement), _short(one.cohen_kappa), _bare(one.double_fault), _plain(one.q_statistic))
+        numbers = (
+            bare_share(one.agreement),
+            brief_text(one.cohen_kappa),
+            bare_share(one.double_fault),
+            _plain(one.q_statistic),
+        )
         rows.append((f"{one.first}, {one.second}", *numbers, _plain(one.divergence)))
     rest = len(between.pairs) - len(pairs)
     also = f"; {count_of(rest, 'more pair')}, which --json shows" if rest else ""
     below = (
-        f"all: Fleiss' kappa {_short(between.fleiss_kappa)}, Krippendorff's alpha {_short(between.krippendorff_alpha)},"
-        f" divergence {_plain(between.divergence)}{also}"
+        f"all: Fleiss' kappa {brief_text(between.fleiss_kappa)}, Krippendorff's alpha"
+        f" {brief_text(between.krippendorff_alpha)}, divergence {_plain(between.divergence)}{also}"
     )
     headings = ("agree", "Cohen's kappa", "both wrong", "Q", "diverge")
     return _Lines("Two agents", "agents", headings, rows, below)
@@ -185,7 +190,7 @@ def _dominance_lines(found: Dominance) -> _Lines:
         follow, onset = _basis(found, own), own.onset
         first = NONE if onset.value is None else brief(onset.value, onset.interval, "+")
         first = "at all" if onset.is_lowest else first
-        numbers = (_share(follow.followed), _bare(follow.when_right), _bare(follow.when_wrong))
+        numbers = (share_text(follow.followed), bare_share(follow.when_right), bare_share(follow.when_wrong))
         rows.append((agent, f"{follow.followed.n:,}", *numbers, first))
     below = "right, wrong: followed where the agent is; onset: lead in confidence from which it is half the time"
     n_two = sum(own.of_two.followed.n for own in found.agents.values()) // 2
@@ -237,20 +242,8 @@ def _dominance(found: Dominance) -> Iterator[Row]:
         yield "dominance", found.basis, agent, "onset", Measure(onset.value, onset.interval, onset.n, onset.why)
 
 
-def _share(rate: Rate) -> str:
-    return NONE if rate.share is None else f"{percent(rate.share)}{percents(rate.interval)}"
-
-
-def _bare(rate: Rate) -> str:
-    return NONE if rate.share is None else percent(rate.share)
-
-
 def _plain(found: Measure) -> str:
     return NONE if found.value is None else f"{found.value + 0.0:.3f}"
-
-
-def _short(found: Measure) -> str:
-    return NONE if found.value is None else brief(found.value, found.interval)
 
 
 def _measured(found: Measure) -> Cell:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sabotage.reports.tables import Cell, Table, brief, span
+from sabotage.reports.measured import NONE, bare_share, brief_text, chance_text, gain_text, share_text, span_cell
+from sabotage.reports.tables import Cell, Table
 
 from sabotage.errors import count_of
 from sabotage.people import ErrorsShared, Gain, People
 from sabotage.people_words import DECISION
-from sabotage.saying import p_text, percent, percents
 from sabotage.tallies import Measure, Rate
 
-NONE = "-"
 MOST_CLASSES = 12  # on a terminal
 SHARED = "the decision shares the errors of agents that it is made of"
 Row = tuple[str, str, str, str, Rate | Measure]
@@ -25,7 +24,7 @@ def print_people(found: People) -> None:
     for sentence in found.finding:
         out.print(safe(sentence))
     rows: list[tuple[str, ...]]
-    rows = [(one.single, _share(one.alone), *_gain(one), _p(one.p_adjusted)) for one in found.gains]
+    rows = [(one.single, share_text(one.alone), *_gain(one), chance_text(one.p_adjusted)) for one in found.gains]
     out.print(safe(f"\nGain of {found.full} over people with one modality, in points"))
     out.print(name_table(("alone", "gain", "helped", "hurt", "p adj."), rows, "people"))
     out.print(safe(f"helped, hurt: {found.full} alone right, and {found.full} alone wrong, of all examples"))
@@ -39,15 +38,15 @@ def print_people(found: People) -> None:
         rows = []
         for name, gains in part.items():
             one = next(own for own in gains if own.single == found.best)
-            rows.append((name, f"{one.full.n:,}", _bare(one.alone), _bare(one.full), *_gain(one)))
+            rows.append((name, f"{one.full.n:,}", bare_share(one.alone), bare_share(one.full), *_gain(one)))
         out.print(safe(f"\nGain over {found.best} by {heading}{more}"))
         out.print(name_table(("n", "alone", "all", "gain", "helped", "hurt"), rows, heading))
     if found.errors:
         rows = []
         for error in found.errors:
-            rates = (_bare(error.wrong_where_wrong), _bare(error.wrong_where_right))
+            rates = (bare_share(error.wrong_where_wrong), bare_share(error.wrong_where_right))
             kappa = NONE if error.kappa.value is None else f"{error.kappa.value:.3f}"
-            rows.append((f"{error.model}, {error.person}", *rates, kappa, _measure(error.kappa_within_class)))
+            rows.append((f"{error.model}, {error.person}", *rates, kappa, brief_text(error.kappa_within_class)))
         out.print("\nWhether models fail where people fail")
         out.print(name_table(("they err", "they do not", "kappa", "within class"), rows, "model, people"))
         out.print(f"errors of the model where people err and where not; {SHARED}")
@@ -66,9 +65,9 @@ def tables(found: People) -> list[Table]:
     body: list[tuple[Cell, ...]] = []
     for name, gains in parts:
         for one in gains:
-            cells = [_rated(one.alone), _rated(one.full), _measured(one.difference, True)]
+            cells = [span_cell(one.alone), span_cell(one.full), span_cell(one.difference, True)]
             n = Cell(f"{one.full.n:,}", one.full.n)
-            body.append((Cell(name, name), Cell(one.single, one.single), n, *cells, _rated(one.hurt)))
+            body.append((Cell(name, name), Cell(one.single, one.single), n, *cells, span_cell(one.hurt)))
     note = f"On the examples on which both spoke, with 95 % intervals; hurt: {found.full} alone is wrong."
     headings = ("part", "people", "n", "alone", found.full, "gain", "hurt")
     made = [Table(headings, tuple(body), f"What {found.full} gains over one modality.", (note,))]
@@ -77,10 +76,10 @@ def tables(found: People) -> list[Table]:
             (
                 Cell(one.model, one.model),
                 Cell(one.person, one.person),
-                _rated(one.wrong_where_wrong),
-                _rated(one.wrong_where_right),
-                _measured(one.kappa),
-                _measured(one.kappa_within_class),
+                span_cell(one.wrong_where_wrong),
+                span_cell(one.wrong_where_right),
+                span_cell(one.kappa),
+                span_cell(one.kappa_within_class),
             )
             for one in found.errors
         ]
@@ -110,33 +109,4 @@ def rows(found: People) -> Iterator[Row]:
 
 
 def _gain(one: Gain) -> tuple[str, str, str]:
-    value, interval = one.difference.value, one.difference.interval
-    text = NONE
-    if value is not None:
-        ends = "" if interval is None else f" [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]"
-        text = f"{round(100 * value, 1) + 0.0:+.1f}{ends}"
-    return text, _bare(one.helped), _bare(one.hurt)
-
-
-def _share(rate: Rate) -> str:
-    return NONE if rate.share is None else f"{percent(rate.share)}{percents(rate.interval)}"
-
-
-def _bare(rate: Rate) -> str:
-    return NONE if rate.share is None else percent(rate.share)
-
-
-def _measure(found: Measure) -> str:
-    return NONE if found.value is None else brief(found.value, found.interval)
-
-
-def _rated(rate: Rate) -> Cell:
-    return Cell(NONE, None) if rate.share is None else Cell(span(rate.share, rate.interval), rate.share)
-
-
-def _measured(found: Measure, signed: bool = False) -> Cell:
-    return Cell(NONE, None) if found.value is None else Cell(span(found.value, found.interval, signed), found.value)
-
-
-def _p(value: float | None) -> str:
-    return NONE if value is None else p_text(value)
+    return gain_text(one.difference), bare_share(one.helped), bare_share(one.hurt)

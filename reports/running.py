@@ -5,16 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sabotage.reports.tables import Cell, Table, brief, in_format, span, to_csv
+from sabotage.reports.measured import NONE, brief_text, gain_text, share_text, span_cell
+from sabotage.reports.tables import Cell, Table, in_format, to_csv
 
 from sabotage.files import make_folder, written
 from sabotage.run_rates import Rate, RunDifference, RunProfile
 from sabotage.runs import Runs
-from sabotage.saying import percent, percents
 from sabotage.suspects import COLUMNS, Suspects
 from sabotage.variance import Component, Share
 
-NONE = "-"
 WORDS = {
     "accuracy": "right",
     "balanced_accuracy": "balanced accuracy",
@@ -81,8 +80,8 @@ def paper_table(found: Runs) -> Table:
             differences = {} if of is None else (of.decision if agent is None else of.agents[agent])
             key = "with_saboteur" if agent is None else "saboteur_per_example"
             cells = [Cell(one.run, one.run), Cell(agent or DECISION, agent or DECISION)]
-            cells += [_number(numbers.get(name)) for name in columns]
-            cells.append(_number(differences.get(key), signed=True))
+            cells += [span_cell(numbers.get(name)) for name in columns]
+            cells.append(span_cell(differences.get(key), signed=True))
             rows.append(tuple(cells))
     to = "the mean of the other runs" if found.is_same else found.names[0]
     headings = ("run", "agent", *(WORDS[name] for name in columns), "saboteur, difference")
@@ -128,12 +127,12 @@ def print_runs(found: Runs) -> None:
         out.print(f"[bold]{safe(agent)}[/bold]")
         _show(out, found.profiles, ahead, agent, name_table)
     if found.variance is not None and found.variance.shares["dataset"].share is not None:
-        rows = [(PARTS[name], _shared(part.share, part.interval)) for name, part in found.variance.shares.items()]
+        rows = [(PARTS[name], share_text(part)) for name, part in found.variance.shares.items()]
         out.print()
         out.print(name_table(("share",), rows, "variance of sabotage", wraps=True))
     if found.kappas is not None:
-        rows = [(name, _kappa(own.value, own.interval)) for name, own in found.kappas.agents.items()]
-        rows.append(("whoever it is", _kappa(found.kappas.who.value, found.kappas.who.interval)))
+        rows = [(name, brief_text(own)) for name, own in found.kappas.agents.items()]
+        rows.append(("whoever it is", brief_text(found.kappas.who)))
         out.print()
         out.print(name_table(("kappa over runs",), rows, "sabotage by", wraps=True))
     if found.suspects is not None and found.suspects.n:
@@ -203,37 +202,12 @@ def _show(
         own = one.decision if agent is None else one.agents[agent]
         of = ahead.get(one.run)
         difference = Rate(None, None) if of is None else (of.decision if agent is None else of.agents[agent])[key]
-        rows.append((one.run, _rate(own["accuracy"]), _rate(own[key]), _ahead(difference)))
+        rows.append((one.run, share_text(own["accuracy"]), share_text(own[key]), gain_text(difference)))
     out.print(table(("right", WORDS[key], "difference"), rows, "run", wraps=True))
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= 14 else f"{text[:13]}…"
-
-
-def _rate(rate: Rate) -> str:
-    return NONE if rate.value is None else f"{percent(rate.value)}{percents(rate.interval)}"
-
-
-def _ahead(rate: Rate) -> str:
-    if rate.value is None:
-        return NONE
-    value, *ends = (f"{round(100 * one, 1) + 0.0:+.1f}" for one in (rate.value, *(rate.interval or ())))
-    return value + (f" [{', '.join(ends)}]" if ends else "")
-
-
-def _shared(share: float | None, interval: tuple[float, float] | None) -> str:
-    return NONE if share is None else f"{percent(share)}{percents(interval)}"
-
-
-def _kappa(value: float | None, interval: tuple[float, float] | None) -> str:
-    return NONE if value is None else brief(value, interval)
-
-
-def _number(rate: Rate | None, signed: bool = False) -> Cell:
-    if rate is None or rate.value is None:
-        return Cell(NONE, None)
-    return Cell(span(rate.value, rate.interval, signed), rate.value)
 
 
 def _cell(value: float | int | str | None) -> Cell:

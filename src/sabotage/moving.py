@@ -177,10 +177,13 @@ def tails(count: int, size: np.ndarray, marked: np.ndarray, drawn: np.ndarray) -
     fixed = low == np.minimum(drawn, marked)
     offset, moving = int(low[fixed].sum()), ~fixed
     # Strata alike count once, with a power.
-    strata, times = np.unique(np.stack([size, marked, drawn])[:, moving], axis=1, return_counts=True)
-    if not len(times):
+    if not moving.any():
         return float(count <= offset), float(count >= offset)
-    n, k, m = strata.astype(float)
+    size, marked, drawn = size[moving], marked[moving], drawn[moving]
+    base = int(size.max()) + 1
+    kind = np.unique(size * base + marked, return_inverse=True)[1]  # twice one number: rows are slow to sort
+    first_of, times = np.unique(kind * base + drawn, return_index=True, return_counts=True)[1:]
+    n, k, m = (own[first_of].astype(float) for own in (size, marked, drawn))
     mean = m * k / n
     spread = m * k * (n - k) * (n - m) / (n * n * (n - 1))
     reach = 8 * float((times * spread).sum()) ** 0.5 + 40

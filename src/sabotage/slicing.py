@@ -74,7 +74,7 @@ def slice_by(panel: Panel, name: str) -> Slicing:
     if column not in panel.columns:
         if name == GROUP:
             raise SabotageError("by group needs a group: found none; name its column, --group or group=")
-        choices = [CLASS, *([GROUP] if panel.group is not None else []), *panel.columns]
+        choices = list(dict.fromkeys([CLASS, *([GROUP] if panel.group is not None else []), *panel.columns]))
         raise SabotageError(
             f"by {name} needs a column that the panel keeps{did_you_mean(name, choices)}: it has {listed(choices)};"
             f" read_panel(..., keep=[{name!r}]) keeps one"

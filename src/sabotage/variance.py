@@ -44,6 +44,11 @@ class Share:
     share: float | None
     interval: tuple[float, float] | None
 
+    @property
+    def value(self) -> float | None:
+        """The share, by the name that other measures have."""
+        return self.share
+
 
 @dataclass(frozen=True)
 class Variance:

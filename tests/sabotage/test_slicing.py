@@ -109,6 +109,11 @@ def test_class_and_group_are_the_truth_and_the_group():
     assert kept_for(("class", "site", "group", "age")) == ("site", "age")
 
 
+def test_a_group_of_that_name_is_offered_once():
+    with pytest.raises(SabotageError, match="it has class, group; read_panel"):
+        slice_by(panel_with(["a"] * 20, "group", group="group"), "site")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
