@@ -33,7 +33,7 @@ def render(found: Partings, format: str) -> str:
     text = in_format(format, found, full_table, paper_table)
     if format == "csv":
         return text
-    more = [] if found.annotators is None else annotating.tables(found.annotators)
+    more = annotating.tables(found.annotators)
     more += [] if found.people is None else peopling.tables(found.people)
     return "\n".join([text, *(FORMATS[format](table) for table in more)])
 
@@ -43,7 +43,7 @@ def full_table(found: Partings) -> Table:
     headings = ("part", "of", "agent", "measure", "count", "n", "value", "low", "high", "why")
     rows = []
     parts = [*_disagreement(found.disagreement), *_dominance(found.dominance)]
-    parts += [] if found.annotators is None else annotating.rows(found.annotators)
+    parts += annotating.rows(found.annotators)
     parts += [] if found.people is None else peopling.rows(found.people)
     for *names, number in parts:
         low, high = number.interval or (None, None)
@@ -100,8 +100,7 @@ def print_partings(found: Partings) -> None:
             out.print(name_table(lines.headings, lines.rows, lines.by))
             if lines.below:
                 out.print(safe(lines.below))
-    if found.annotators is not None:
-        annotating.print_annotators(found.annotators)
+    annotating.print_annotators(found.annotators)
     if found.people is not None:
         peopling.print_people(found.people)
     out.print()

@@ -10,9 +10,9 @@ from sabotage.reports.tables import Cell, Table, in_format, to_csv
 
 from sabotage.files import make_folder, written
 from sabotage.run_rates import Rate, RunDifference, RunProfile
-from sabotage.runs import Runs
-from sabotage.suspects import COLUMNS, Suspects
-from sabotage.variance import Component, Share
+from sabotage.runs import COLUMNS, Runs
+from sabotage.suspects import COLUMNS as SUSPECT_COLUMNS
+from sabotage.suspects import Suspects
 
 WORDS = {
     "accuracy": "right",
@@ -47,24 +47,7 @@ def render(found: Runs, format: str) -> str:
 
 def full_table(found: Runs) -> Table:
     """Return every number of every run and of every difference, one a row, then the split of the variance."""
-    headings = ("run", "to", "agent", "number", "value", "low", "high", "count", "n")
-    rows: list[tuple[Any, ...]] = []
-    runs: list[RunProfile | RunDifference] = [*found.profiles, *found.differences]
-    for one in runs:
-        to = (one.to or "the others' mean") if isinstance(one, RunDifference) else None
-        for agent, own in [(None, one.decision), *one.agents.items()]:
-            for name, rate in own.items():
-                number = (rate.value, *(rate.interval or (None, None)), rate.count, rate.n)
-                rows.append((one.run, to, agent, name, *number))
-    if found.variance is not None:
-        parts: list[tuple[str, Component | Share]] = [
-            *((f"component_{name}", own) for name, own in found.variance.components.items()),
-            *((f"variance_share_{name}", own) for name, own in found.variance.shares.items()),
-        ]
-        for name, part in parts:
-            ends = part.interval or (None, None)
-            rows.append((None, None, None, name, part.share, *ends, None, found.n_examples))
-    return Table(headings, tuple(tuple(_cell(value) for value in row) for row in rows))
+    return Table(COLUMNS, tuple(tuple(_cell(value) for value in row) for row in found.rows()))
 
 
 def paper_table(found: Runs) -> Table:
@@ -93,8 +76,8 @@ def paper_table(found: Runs) -> Table:
 def suspects_table(found: Suspects | None) -> Table:
     """Return all suspected examples, those that most votes speak for first."""
     examples = () if found is None else found.examples
-    rows = [tuple(_cell(getattr(one, name)) for name in COLUMNS) for one in examples]
-    return Table(COLUMNS, tuple(rows))
+    rows = [tuple(_cell(getattr(one, name)) for name in SUSPECT_COLUMNS) for one in examples]
+    return Table(SUSPECT_COLUMNS, tuple(rows))
 
 
 def suspects_csv(found: Suspects | None) -> str:

@@ -95,8 +95,7 @@ def write_audit(
         for name, text in texts.items():
             files.enter_context(written(folder / name)).write_text(text, encoding="utf-8")
         write_profiles(audit, files.enter_context(written(folder / "profiles.csv")))
-        if audit.causes.annotators is not None:
-            write_ambiguous(audit.causes.annotators.ambiguous, files.enter_context(written(folder / "ambiguous.csv")))
+        write_ambiguous(audit.causes.annotators.ambiguous, files.enter_context(written(folder / "ambiguous.csv")))
         write_roles(audit, files.enter_context(written(folder / "roles.parquet")))
     _remove_stale(folder / FIGURES, rendered.files)
     if SUSPECTS not in texts:

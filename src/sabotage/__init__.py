@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sabotage.audit import Audit, analyze
     from sabotage.calibration import read_calibration
     from sabotage.callables import replay_callable
+    from sabotage.causes import Causes, examine_causes
     from sabotage.collecting import Collected, collect
     from sabotage.comparison import Comparison, compare
     from sabotage.controls import measure_dose_response, run_controls
@@ -57,6 +58,7 @@ _HOME = {
     "Assessment": "assessing",
     "Attribution": "shares",
     "Audit": "audit",
+    "Causes": "causes",
     "Checked": "gates",
     "Collected": "collecting",
     "Comparison": "comparison",
@@ -101,6 +103,7 @@ _HOME = {
     "diagnose": "diagnosis",
     "diff": "differing",
     "emit": "emitting",
+    "examine_causes": "causes",
     "find_partings": "partings",
     "find_slices": "slices",
     "fit": "learning",
@@ -134,6 +137,7 @@ __all__ = [
     "Assessment",
     "Attribution",
     "Audit",
+    "Causes",
     "Checked",
     "Collected",
     "Comparison",
@@ -178,6 +182,7 @@ __all__ = [
     "diagnose",
     "diff",
     "emit",
+    "examine_causes",
     "figures",
     "find_partings",
     "find_slices",

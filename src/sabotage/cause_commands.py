@@ -73,9 +73,7 @@ def disagreement(file: Files, output: str | None, format: str, as_json: bool, **
         found = find_partings(judged, **settings)
     names: tuple[str, ...] = ()
     if output is not None:
-        names = write_partings(found, output)
-        if found.annotators is not None:
-            names += (annotating.write_beside(found.annotators.ambiguous, output),)
+        names = (*write_partings(found, output), annotating.write_beside(found.annotators.ambiguous, output))
     show(found, format, disagreeing.print_partings, disagreeing.render)
     if output is not None and format == "text":
         terminal.print_files(output, names)

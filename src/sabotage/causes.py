@@ -25,7 +25,7 @@ class Causes:
 
     disagreement: Disagreement
     dominance: Dominance
-    annotators: Annotators | None
+    annotators: Annotators
     people: People | None
     slices: Slices | None
     runs: Runs | None

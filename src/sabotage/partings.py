@@ -18,11 +18,11 @@ N_PERMUTATIONS = 10_000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Partings:
-    """Disagreement, dominance, and where there are any, unsure annotators and people; notes say what to know."""
+    """Disagreement, dominance, annotators, and people where they were asked for; notes say what to know."""
 
     disagreement: Disagreement
     dominance: Dominance
-    annotators: Annotators | None
+    annotators: Annotators
     people: People | None
     notes: tuple[str, ...]
 

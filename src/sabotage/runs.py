@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sabotage.aligning import Aligned, common_agents, common_rows
 from sabotage.aligning import runs_by_seed as runs_by_seed
@@ -22,7 +22,12 @@ from sabotage.run_rates import RunDifference, RunProfile, profile_runs
 from sabotage.run_sums import Sums
 from sabotage.run_words import say_runs
 from sabotage.suspects import Suspects, find_suspects
-from sabotage.variance import Variance, split_variance
+from sabotage.variance import Component, Share, Variance, split_variance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("run", "to", "agent", "number", "value", "low", "high", "count", "n")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,32 @@ class Runs:
     def names(self) -> tuple[str, ...]:
         """The runs' names, in the order in which they were given."""
         return tuple(one.run for one in self.inputs)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return every number of every run and difference, then the split of the variance, by `COLUMNS`."""
+        rows: list[tuple[Any, ...]] = []
+        runs: list[RunProfile | RunDifference] = [*self.profiles, *self.differences]
+        for one in runs:
+            to = (one.to or "the others' mean") if isinstance(one, RunDifference) else None
+            for agent, own in [(None, one.decision), *one.agents.items()]:
+                for name, rate in own.items():
+                    ends = rate.interval or (None, None)
+                    rows.append((one.run, to, agent, name, rate.value, *ends, rate.count, rate.n))
+        if self.variance is not None:
+            parts: list[tuple[str, Component | Share]] = [
+                *((f"component_{name}", part) for name, part in self.variance.components.items()),
+                *((f"variance_share_{name}", part) for name, part in self.variance.shares.items()),
+            ]
+            for name, part in parts:
+                ends = part.interval or (None, None)
+                rows.append((None, None, None, name, part.share, *ends, None, self.n_examples))
+        return rows
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row a number of a run, of a difference, or of the split of the variance."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows(), columns=list(COLUMNS))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields of audit.json, in which the suspects are the first 50."""

@@ -1,7 +1,10 @@
 """What was found of slices: the rate of sabotage in each, on all examples and on both halves."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Span = tuple[float, float]
 MOST_ROWS = 500  # in audit.json
@@ -147,10 +150,28 @@ class Slices:
         """The slices that were confirmed."""
         return tuple(own for own in self.slices if own.is_confirmed)
 
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row a slice and saboteur; `<field>_low` and `<field>_high` are 95 % intervals."""
+        import pandas as pd
+
+        rows, halves = [], [part.name for part in fields(Half)]
+        for own in self.slices:
+            row: dict[str, Any] = {}
+            for name, value in vars(own).items():
+                if name.endswith("_interval"):
+                    what = name.removesuffix("_interval")
+                    row[f"{what}_low"], row[f"{what}_high"] = value or (None, None)
+                elif name in ("first", "second"):
+                    row |= {f"{name}_{part}": getattr(value, part, None) for part in halves}
+                else:
+                    row[name] = value
+            rows.append(row)
+        return pd.DataFrame(rows)
+
     def to_dict(self, most: int = MOST_ROWS) -> dict[str, Any]:
         """Return the fields of audit.json, with the first 500 slices."""
-        fields = {name: value for name, value in vars(self).items() if name not in ("columns", "panel", "slices")}
-        return fields | {
+        plain = {name: value for name, value in vars(self).items() if name not in ("columns", "panel", "slices")}
+        return plain | {
             "notes": list(self.notes),
             "columns": [asdict(own) | {"cuts": list(own.cuts)} for own in self.columns],
             "panel": [_plain(asdict(own)) for own in self.panel],

@@ -22,6 +22,8 @@ def describe_slices(found: Mapping[str, Any], confirmed: Sequence[Mapping[str, A
     columns = listed(own["column"] for own in found["columns"])
     if found["n_first"] is None:
         return [f"By {columns}: there are too few clusters for halves, so nothing was found or confirmed."]
+    if not found["n_permutations"]:
+        return [f"By {columns}: 0 permutations were asked for, so nothing was tested."]
     if not found["n_tested"]:
         return [
             f"By {columns}: no slice has {count_of(found['smallest'], 'example')} in each half, so none was tested."
@@ -44,6 +46,8 @@ def in_brief(found: Mapping[str, Any], confirmed: Sequence[Mapping[str, Any]]) -
     columns = listed(own["column"] for own in found["columns"])
     if found["n_first"] is None:
         return f"slices by {columns}: too few clusters for halves"
+    if not found["n_permutations"]:
+        return f"slices by {columns}: not tested, for 0 permutations were asked for"
     if not found["n_tested"]:
         return f"slices by {columns}: none tested, too few examples in each half"
     first = ""

@@ -27,7 +27,7 @@ def panel():
 def found(panel):
     judged = judge(panel)
     whole = find_partings(judged, n_permutations=0)
-    return Partings(whole.disagreement, whole.dominance, None, None, whole.notes)
+    return Partings(whole.disagreement, whole.dominance, whole.annotators, None, whole.notes)
 
 
 @pytest.fixture(scope="module")

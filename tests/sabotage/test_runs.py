@@ -142,3 +142,14 @@ def test_judged_is_used_as_it_is():
     found = compare_runs(runs, judged=judged)
     assert [one.rule for one in found.inputs] == ["max", "max"]
     assert found.profiles == compare_runs(runs, rule="max").profiles
+
+
+def test_a_frame_has_every_number_of_every_run_and_the_split():
+    first, second = (simulate("bad-backbone", 120, 0, run) for run in (0, 2))
+    found = compare_runs({"first": first, "second": second})
+    frame = found.to_frame()
+    rows = frame[(frame["run"] == "second") & frame["to"].isna() & (frame["agent"] == "video")]
+    (row,) = rows[rows["number"] == "accuracy"].to_dict("records")
+    own = found.profiles[1].agents["video"]["accuracy"]
+    assert (row["value"], (row["low"], row["high"]), row["n"]) == (own.value, own.interval, own.n)
+    assert {"component_example", "variance_share_dataset"} <= set(frame["number"])

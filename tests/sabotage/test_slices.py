@@ -261,3 +261,22 @@ def test_without_permutations_no_slice_is_too_small_for_that():
     found, none = (find_slices(judged, ["class"], smallest=5, n_permutations=count) for count in (9, 0))
     assert (found.n_tested, found.n_too_small) == (len(found.slices), 0)
     assert (none.n_tested, none.n_too_small) == (0, 0)
+
+
+def test_a_frame_has_all_slices_with_their_intervals_and_halves():
+    found = find_slices(judge(simulate("corrupted-class", 300)), ["class"], smallest=5, n_permutations=99)
+    frame = found.to_frame()
+    assert len(frame) == len(found.slices)
+    first, row = found.slices[0], frame.iloc[0]
+    assert (row["rate_low"], row["rate_high"]) == first.rate_interval
+    assert row["second_n"] == first.second.n
+    assert row["first_lift"] == first.first.lift
+    assert frame["is_confirmed"].sum() == found.n_confirmed
+    assert not any(name.endswith("_interval") for name in frame.columns)
+
+
+def test_a_frame_without_halves_has_their_columns():
+    panel = replace(simulate("corrupted-class", 30), group=None).take(np.arange(3))
+    frame = find_slices(judge(panel), ["class"], n_permutations=9).to_frame()
+    assert frame["first_n"].isna().all()
+    assert "second_p_value" in frame.columns
