@@ -81,18 +81,14 @@ def try_runs(scenario: str, seed: int) -> Shares:
     assert found.variance is not None  # three runs over the same examples
     assert found.suspects is not None
     shares, excess = found.variance.shares, found.suspects.excess.interval
-    apart = [
-        one.decision["with_saboteur"].interval is not None and not _holds_zero(one.decision["with_saboteur"].interval)
-        for one in found.differences
-    ]
+    (apart,) = [text for text in found.findings if "stands apart" in text or "is sabotaged on" in text]
     result = {
         "suspects are beyond chance": excess is not None and excess[0] > 0,
         "the dataset's share is above the model's": shares["dataset"].share > shares["model"].share,
         "the dataset's share leaves out 0": shares["dataset"].interval[0] > 0,
         "the model's share leaves out 0": shares["model"].interval[0] > 0,
-        "run 0 is apart": apart[0],
-        "run 2 is apart": apart[2],
-        "any run is apart": any(apart),
+        "a run is said to be apart": not apart.startswith("No run"),
+        "run 2 is": apart.startswith("2 is sabotaged on"),
     }
     if scenario == "mislabelled":
         wrong = np.array(panels["0"].columns["mislabelled"].to_pylist(), bool)
@@ -106,10 +102,6 @@ def suspects_of(found: Runs) -> list[str]:
     """Return the ids of all suspects."""
     assert found.suspects is not None
     return [str(one.id) for one in found.suspects.examples]
-
-
-def _holds_zero(interval: tuple[float, float]) -> bool:
-    return interval[0] <= 0 <= interval[1]
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ import pytest
 from builders import make_panel, panels
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 import sabotage
 from sabotage import SabotageError, analyze, compare_runs, simulate
 from sabotage.judging import judge
+from sabotage.run_rates import Rate
+from sabotage.run_words import _stands_apart
 
 
 def drawn(scenario, n, seed=0, n_runs=3):
@@ -153,3 +156,14 @@ def test_a_frame_has_every_number_of_every_run_and_the_split():
     own = found.profiles[1].agents["video"]["accuracy"]
     assert (row["value"], (row["low"], row["high"]), row["n"]) == (own.value, own.interval, own.n)
     assert {"component_example", "variance_share_dataset"} <= set(frame["number"])
+
+
+def test_what_stands_apart_is_adjusted_for_the_number_of_runs():
+    few = Rate(0.021, (0.001, 0.041))
+    assert _stands_apart(few, 1)
+    assert not _stands_apart(few, 3)
+    assert _stands_apart(Rate(-0.1, (-0.12, -0.08)), 3)
+    assert not _stands_apart(Rate(0.1, None), 1)
+    reach = 0.02 * norm.ppf(1 - 0.025 / 3) / norm.ppf(0.975)
+    assert _stands_apart(Rate(reach + 1e-6, (reach + 1e-6 - 0.02, reach + 1e-6 + 0.02)), 3)
+    assert not _stands_apart(Rate(reach - 1e-6, (reach - 1e-6 - 0.02, reach - 1e-6 + 0.02)), 3)
