@@ -96,7 +96,7 @@ def _apart(differences: Sequence[RunDifference]) -> str:
     if len(differences) == 2:
         others = next(one.run for one in differences if one is not first)
     return (
-        f"{first.run} is sabotaged on {_more(ahead)} examples than {others}{by_agent}: what is"
+        f"{first.run} is sabotaged on {_more(ahead)} of the examples than {others}{by_agent}: what is"
         f" particular to a run speaks for its model."
     )
 
@@ -114,7 +114,7 @@ def _suspected(suspects: Suspects, n_runs: int, n_examples: int) -> str:
             f" problems, or hard for every run"
         )
     else:
-        tail = "no more than chance gives: no evidence of label problems"
+        tail = "no more than chance gives, and no evidence of label problems"
     return (
         f"{count_of(suspects.n, 'example')} ({_rate(suspects.share)}) {are(suspects.n)} wrong with the same label in"
         f" {every}, {suspects.expected:.1f} if runs erred independently within each class: {tail}."
@@ -136,7 +136,7 @@ def _of_datasets(profiles: Sequence[RunProfile], differences: Sequence[RunDiffer
             continue
         most = max(apart, key=lambda name: abs(apart[name].value or 0.0))
         more = "" if len(apart) == 1 else f"; {count_of(len(apart) - 1, 'other agent')} {are(len(apart) - 1)} apart too"
-        found.append(f"{most} sabotages {_more(apart[most])} examples in {one.run} than in {first.run}{more}.")
+        found.append(f"{most} sabotages {_more(apart[most])} of the examples in {one.run} than in {first.run}{more}.")
     return tuple(found)
 
 
