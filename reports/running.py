@@ -129,13 +129,6 @@ def print_runs(found: Runs) -> None:
     print_notes(out, found.notes)
 
 
-def check_folder(folder: str) -> None:
-    """Raise SabotageError where a folder cannot be made or written, before anything is computed."""
-    from sabotage.reports import writing
-
-    writing.check_folder(folder)
-
-
 def write_runs(found: Runs, folder: str | Path, figures: Sequence[str]) -> list[str]:
     """Write runs.json, suspects.csv where the runs are over the same examples, and figures; return the figures' names.
 

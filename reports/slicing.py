@@ -24,7 +24,11 @@ def render(found: Slices, format: str) -> str:
 
 def full_table(found: Slices) -> Table:
     """Return every number of every slice, one column each."""
-    rows = [_flat(own) for own in _rows(found)]
+    rows = [
+        {name: int(value) if isinstance(value, bool) else value for name, value in row.items()}
+        | {"agent": saboteur(row)}
+        for row in found.rows()
+    ]
     headings = tuple(rows[0]) if rows else ()
     return Table(headings, tuple(tuple(Cell(_text(value), value) for value in row.values()) for row in rows))
 
@@ -126,24 +130,6 @@ def print_slices(found: Slices) -> None:
 def _rows(found: Slices) -> list[Mapping[str, Any]]:
     rows: list[Mapping[str, Any]] = found.to_dict(len(found.slices))["slices"]
     return rows
-
-
-def _flat(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields in columns: the ends of intervals, and the numbers of the halves, in columns of their own."""
-    row: dict[str, Any] = {}
-    for name, value in own.items():
-        if name.endswith("_interval"):
-            row[f"{name.removesuffix('_interval')}_low"], row[f"{name.removesuffix('_interval')}_high"] = value or (
-                None,
-                None,
-            )
-        elif name in ("first", "second"):
-            for field in ("n", "n_sabotaged", "rate", "lift", "p_value"):
-                row[f"{name}_{field}"] = None if value is None else value[field]
-        else:
-            row[name] = int(value) if isinstance(value, bool) else value
-    row["agent"] = saboteur(own)
-    return row
 
 
 def _text(value: object) -> str:

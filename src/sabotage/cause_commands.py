@@ -126,6 +126,7 @@ def runs(
     sabotage runs mosei=a.parquet meld=b.parquet --different --format latex
     """
     from sabotage.reports import running
+    from sabotage.reports.writing import check_folder
     from sabotage.runs import compare_runs, runs_by_seed
 
     table, settings = split(options)
@@ -133,7 +134,7 @@ def runs(
     format = one_format(format, as_json)
     paths = named_runs(files)
     if output is not None:
-        running.check_folder(output)
+        check_folder(output)
     panels = {name: read(path, (), table) for name, path in paths.items()}
     if len(panels) == 1:
         panels = runs_by_seed(*panels.values())

@@ -8,19 +8,10 @@ import numpy as np
 
 from sabotage.errors import count_of
 from sabotage.run_sums import Sums, quietly
+from sabotage.tallies import Measure
 
 MOST_PAIRS = 300  # of agent and two runs
 MOST_SETS = 2000  # of saboteurs that stand together
-
-
-@dataclass(frozen=True)
-class Kappa:
-    """Agreement beyond chance over `n` examples, with its 95 % interval; None with a reason, `why`, where undefined."""
-
-    value: float | None
-    interval: tuple[float, float] | None
-    n: int
-    why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +22,7 @@ class PairKappa:
     first: str
     second: str
     n_both: int
-    kappa: Kappa
+    kappa: Measure
 
 
 @dataclass(frozen=True)
@@ -40,17 +31,17 @@ class RunKappas:
 
     Attributes
     ----------
-    agents : dict of str to Kappa
+    agents : dict of str to Measure
         Fleiss' kappa of each agent's being a saboteur.
-    who : Kappa
+    who : Measure
         Fleiss' kappa of who sabotages: nobody, one agent, or a set of several.
     pairs : tuple of PairKappa
         Every agent in every two runs, of many the first 300.
     n_pairs_left_out : int
     """
 
-    agents: dict[str, Kappa]
-    who: Kappa
+    agents: dict[str, Measure]
+    who: Measure
     pairs: tuple[PairKappa, ...]
     n_pairs_left_out: int
 
@@ -86,7 +77,7 @@ def measure_kappas(saboteur: np.ndarray, agents: tuple[str, ...], runs: tuple[st
     return RunKappas(by_agent, _who(saboteur, sums), pairs, len(wanted) - len(pairs))
 
 
-def _flags(name: str, flags: np.ndarray, sums: Sums) -> Kappa:
+def _flags(name: str, flags: np.ndarray, sums: Sums) -> Measure:
     """Return Fleiss' kappa of flags (n, R)."""
     r = flags.shape[1]
     often = flags.sum(axis=1, dtype=np.int64)
@@ -106,7 +97,7 @@ def _pair(flags: np.ndarray, name: str, runs: tuple[str, ...], pair: tuple[int, 
     return PairKappa(name, runs[pair[0]], runs[pair[1]], n_both, _kappa(observed, chance, len(flags), never, sums))
 
 
-def _who(saboteur: np.ndarray, sums: Sums) -> Kappa:
+def _who(saboteur: np.ndarray, sums: Sums) -> Measure:
     """Return Fleiss' kappa of the sets of saboteurs."""
     n, _, r = saboteur.shape
     packed = np.packbits(saboteur, axis=1)  # (n, bytes, R)
@@ -123,7 +114,7 @@ def _who(saboteur: np.ndarray, sums: Sums) -> Kappa:
         totals = np.bincount(code) / len(code)
         chance = float((totals**2).sum())
         value = (float(same.mean()) / (r * (r - 1)) - chance) / (1 - chance)
-        return Kappa(value, None, n, f"{count_of(len(found), 'set')} of saboteurs are too many for an interval")
+        return Measure(value, None, n, f"{count_of(len(found), 'set')} of saboteurs are too many for an interval")
     (pairs,) = sums.of([same]).T / (sums.sizes * r * (r - 1))
     chances = np.zeros(len(pairs))
     for k in range(len(found)):
@@ -133,10 +124,10 @@ def _who(saboteur: np.ndarray, sums: Sums) -> Kappa:
     return _kappa(pairs, chances, n, never, sums)
 
 
-def _kappa(observed: np.ndarray, chance: np.ndarray, n: int, never: str | None, sums: Sums) -> Kappa:
+def _kappa(observed: np.ndarray, chance: np.ndarray, n: int, never: str | None, sums: Sums) -> Measure:
     if never is not None:
-        return Kappa(None, None, n, never)
+        return Measure(None, None, n, never)
     values = quietly(lambda: (observed - chance) / (1 - chance))
     interval = sums.interval(values)
     why = None if interval is not None else "no interval: too few clusters, too little sabotage, or nothing varies"
-    return Kappa(float(values[0]), interval, n, why)
+    return Measure(float(values[0]), interval, n, why)

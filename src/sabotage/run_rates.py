@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sabotage.aligning import Aligned
+from sabotage.areas import subset
 from sabotage.intervals import clusters, estimate, within
 from sabotage.partition import Partition
 from sabotage.resampled_shares import Draws, resampled_spans
@@ -97,7 +98,7 @@ def profile_runs(aligned: Aligned) -> tuple[tuple[RunProfile, ...], tuple[RunDif
         for m, agent in enumerate(aligned.agents):
             always = np.flatnonzero(spoke[:, m].all(axis=1))
             of_agents[agent] = {
-                "accuracy": _ahead(agent_right[always, m], r, others, _cut(groups, always)),
+                "accuracy": _ahead(agent_right[always, m], r, others, subset(groups, always)),
                 "saboteur_per_example": _ahead(aligned.saboteur[:, m], r, others, groups),
             }
         decision = {
@@ -114,10 +115,6 @@ def _spoke(aligned: Aligned, agent: int) -> np.ndarray:
 
 def _right(aligned: Aligned, agent: int) -> np.ndarray:
     return np.column_stack([aligned.labels(r, agent) == aligned.truth for r in range(len(aligned.names))])
-
-
-def _cut(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
 
 
 def _ahead(flags: np.ndarray, run: int, others: list[int], groups: np.ndarray | None) -> Rate:

@@ -150,10 +150,8 @@ class Slices:
         """The slices that were confirmed."""
         return tuple(own for own in self.slices if own.is_confirmed)
 
-    def to_frame(self) -> "pd.DataFrame":
-        """Return one row a slice and saboteur; `<field>_low` and `<field>_high` are 95 % intervals."""
-        import pandas as pd
-
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the numbers of every slice and saboteur; `<field>_low` and `<field>_high` are 95 % intervals."""
         rows, halves = [], [part.name for part in fields(Half)]
         for own in self.slices:
             row: dict[str, Any] = {}
@@ -166,7 +164,13 @@ class Slices:
                 else:
                     row[name] = value
             rows.append(row)
-        return pd.DataFrame(rows)
+        return rows
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row a slice and saboteur, as `rows` has them."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
 
     def to_dict(self, most: int = MOST_ROWS) -> dict[str, Any]:
         """Return the fields of audit.json, with the first 500 slices."""
