@@ -8,11 +8,11 @@ import numpy as np
 from sabotage.decisions import score_decision
 from sabotage.judging import Judged
 from sabotage.notes import Notes
-from sabotage.partition import whole
 from sabotage.profiles import Profile, profile_agents
 from sabotage.profiling import profile_in_full
 from sabotage.roles import SABOTEUR
 from sabotage.run_rates import Rate, RunDifference, RunProfile, rates_of
+from sabotage.tallies import Tally
 
 OF_AGENTS = (
     "accuracy", "balanced_accuracy", "mean_confidence", "ece", "auroc_confidence", "contributor_per_example",
@@ -39,9 +39,8 @@ def _profile(name: str, run: Judged, agents: tuple[str, ...]) -> RunProfile:
     panel, quiet = run.panel, Notes()
     scores = score_decision(panel, run.roles.decision, run.replay.decision, (1,), quiet)
     full, scores, _ = profile_in_full(panel, run.roles, profile_agents(panel, run.roles, (1,), quiet), scores, quiet)
-    parts = whole(panel)
     right, with_one = run.roles.decision.labels == panel.truth, (run.roles.role == SABOTEUR).any(axis=1)
-    accuracy, sabotaged = rates_of([right, with_one], parts)
+    accuracy, sabotaged = rates_of(Tally(panel), [right, with_one])
     decision = {
         "accuracy": accuracy,
         "balanced_accuracy": Rate(scores.balanced_accuracy, scores.intervals.get("balanced_accuracy")),

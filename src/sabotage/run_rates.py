@@ -7,10 +7,8 @@ import numpy as np
 
 from sabotage.aligning import Aligned
 from sabotage.areas import subset
-from sabotage.intervals import clusters, estimate, within
-from sabotage.partition import Partition
-from sabotage.resampled_shares import Draws, resampled_spans
-from sabotage.spans import plain, wilson
+from sabotage.intervals import estimate, within
+from sabotage.tallies import Tally
 
 
 @dataclass(frozen=True)
@@ -42,31 +40,20 @@ class RunDifference:
     agents: dict[str, dict[str, Rate]]
 
 
-def rates_of(which: Sequence[np.ndarray], parts: Partition, among: Sequence[np.ndarray] | None = None) -> list[Rate]:
-    """Return shares of examples with intervals: Wilson's, over clusters from resamples of these.
+def rates_of(tally: Tally, which: Sequence[np.ndarray], among: Sequence[np.ndarray] | None = None) -> list[Rate]:
+    """Return shares of examples with the intervals of a tally.
 
     Parameters
     ----------
+    tally : Tally
     which : sequence of ndarray of shape (n,), bool
-    parts : Partition
-        All examples as one part.
     among : sequence of ndarray of shape (n,), bool, optional
         What each is a share of; all examples by default.
     """
-    n = len(parts.part)
-    bases = [np.ones(n, bool)] if among is None else list(among)
+    bases = [np.ones(tally.n_examples, bool)] if among is None else among
     base_of = np.zeros(len(which), np.int64) if among is None else np.arange(len(which))
-    hits = np.array([np.count_nonzero(own) for own in which])
-    of = np.array([np.count_nonzero(own) for own in bases])[base_of]
-    if parts.cell is None:
-        spans = wilson(hits, of)
-    else:
-        n_units = int(parts.unit_starts[1])
-        counts = [np.bincount(parts.unit[own], minlength=n_units) for own in (*which, *bases)]
-        columns = np.array(counts).T
-        spans = resampled_spans(columns[:, : len(which)], columns[:, len(which) :], base_of, Draws())
-    values = [hit / base if base else None for hit, base in zip(hits.tolist(), of.tolist(), strict=True)]
-    return [Rate(*one) for one in zip(values, plain(spans), hits.tolist(), of.tolist(), strict=True)]
+    found = tally.rates(tally.count(*which), tally.count(*bases), base_of)
+    return [Rate(one.share, one.interval, one.count, one.n) for one in found]
 
 
 def profile_runs(aligned: Aligned) -> tuple[tuple[RunProfile, ...], tuple[RunDifference, ...]]:
@@ -75,7 +62,7 @@ def profile_runs(aligned: Aligned) -> tuple[tuple[RunProfile, ...], tuple[RunDif
     An agent's accuracy is over the examples on which it spoke in that run; its difference is over those on which it
     spoke in every run. Rates of sabotage are over all examples.
     """
-    n_runs, n_agents, parts = len(aligned.names), len(aligned.agents), aligned.parts
+    n_runs, n_agents, tally = len(aligned.names), len(aligned.agents), Tally(aligned.panel)
     right: np.ndarray = aligned.decided == aligned.truth[:, None]
     spoke = np.stack([_spoke(aligned, m) for m in range(n_agents)], axis=1)  # (n, M, R)
     agent_right = np.stack([_right(aligned, m) for m in range(n_agents)], axis=1)
@@ -85,25 +72,24 @@ def profile_runs(aligned: Aligned) -> tuple[tuple[RunProfile, ...], tuple[RunDif
     for r, name in enumerate(aligned.names):
         which = [right[:, r], with_one[:, r], *agent_right[:, :, r].T, *aligned.saboteur[:, :, r].T]
         among = [everywhere, everywhere, *spoke[:, :, r].T, *[everywhere] * n_agents]
-        found = rates_of(which, parts, among)
+        found = rates_of(tally, which, among)
         own = {
             agent: {"accuracy": found[2 + m], "saboteur_per_example": found[2 + n_agents + m]}
             for m, agent in enumerate(aligned.agents)
         }
         profiles.append(RunProfile(name, {"accuracy": found[0], "with_saboteur": found[1]}, own))
-    groups = clusters(aligned.panel)
     for r, name in enumerate(aligned.names):
         others = [k for k in range(n_runs) if k != r]
         of_agents = {}
         for m, agent in enumerate(aligned.agents):
             always = np.flatnonzero(spoke[:, m].all(axis=1))
             of_agents[agent] = {
-                "accuracy": _ahead(agent_right[always, m], r, others, subset(groups, always)),
-                "saboteur_per_example": _ahead(aligned.saboteur[:, m], r, others, groups),
+                "accuracy": _ahead(agent_right[always, m], r, others, subset(tally.groups, always)),
+                "saboteur_per_example": _ahead(aligned.saboteur[:, m], r, others, tally.groups),
             }
         decision = {
-            "accuracy": _ahead(right, r, others, groups),
-            "with_saboteur": _ahead(with_one, r, others, groups),
+            "accuracy": _ahead(right, r, others, tally.groups),
+            "with_saboteur": _ahead(with_one, r, others, tally.groups),
         }
         differences.append(RunDifference(name, None, decision, of_agents))
     return tuple(profiles), tuple(differences)

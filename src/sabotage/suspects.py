@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from sabotage.aligning import Aligned
-from sabotage.intervals import Estimate, clusters, estimate, within
+from sabotage.intervals import Estimate, estimate, within
 from sabotage.run_rates import Rate, rates_of
+from sabotage.tallies import Tally
 
 MOST_LISTED = 50  # in audit.json; suspects.csv has all
 COLUMNS = ("id", "group", "truth", "suspected_label", "votes", "n_votes", "mean_confidence", "n_runs")
@@ -89,9 +90,9 @@ def find_suspects(aligned: Aligned) -> Suspects:
     label = decided[:, 0]
     which = (decided == label[:, None]).all(axis=1) & (label >= 0) & (label != truth)
     expected, influence = _expected(decided, truth, n_classes)
-    ahead = which - influence
-    excess = within(estimate(ahead.mean(), (ahead - ahead.mean()) / n, clusters(aligned.panel)), -1.0, 1.0)
-    (share,) = rates_of([which], aligned.parts)
+    ahead, tally = which - influence, Tally(aligned.panel)
+    excess = within(estimate(ahead.mean(), (ahead - ahead.mean()) / n, tally.groups), -1.0, 1.0)
+    (share,) = rates_of(tally, [which])
     rows = np.flatnonzero(which)
     votes, said, sure = _votes(aligned, rows, label[rows], n_runs)
     order = np.lexsort([-np.nan_to_num(sure, nan=-1.0), -votes])

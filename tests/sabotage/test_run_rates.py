@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from builders import make_panel
 from scipy.stats import t
 from statsmodels.stats.proportion import proportion_confint
 
 from sabotage import compare_runs, replay
-from sabotage.partition import Partition
 from sabotage.roles import SABOTEUR, assign_roles
 from sabotage.run_rates import rates_of
+from sabotage.tallies import Tally
 
 
 def runs(n=120, missing=0.2):
@@ -22,16 +23,17 @@ def runs(n=120, missing=0.2):
 def test_shares_have_wilsons_interval_and_over_clusters_a_wider_one():
     random = np.random.default_rng(0)
     which, among = random.random(200) < 0.3, random.random(200) < 0.8
-    plain = Partition(None, ("all",), np.zeros(200, np.int64), 0, None)
-    (found,) = rates_of([which & among], plain, [among])
+    panel = make_panel(200, 2, 2)
+    plain = Tally(panel)
+    (found,) = rates_of(plain, [which & among], [among])
     assert (found.count, found.n) == ((which & among).sum(), among.sum())
     assert found.interval == pytest.approx(proportion_confint(found.count, found.n, method="wilson"))
-    (none,) = rates_of([which & False], plain, [which & False])
+    (none,) = rates_of(plain, [which & False], [which & False])
     assert (none.value, none.interval, none.n) == (None, None, 0)
     alike = np.repeat(random.random(20) < 0.4, 10)
     own, wide = (
-        rates_of([alike], Partition(None, ("all",), np.zeros(200, np.int64), 0, cell))[0].interval
-        for cell in (None, np.repeat(np.arange(20), 10))
+        rates_of(Tally(one), [alike])[0].interval
+        for one in (panel, replace(panel, columns={"film": pa.array(np.repeat(np.arange(20), 10))}, group="film"))
     )
     assert wide[1] - wide[0] > 1.5 * (own[1] - own[0])
 
