@@ -25,25 +25,22 @@ from sabotage.diagnosis import Context, examine
 from sabotage.errors import SabotageError, count_of
 from sabotage.files import sha256
 from sabotage.finding import find
-from sabotage.fusion import CLIP, TEMPERATURE, Replay, recorded, replay
+from sabotage.fusion import CLIP, TEMPERATURE, Replay
 from sabotage.headroom import Headroom
-from sabotage.judging import Judged
+from sabotage.judging import judge, source_of
 from sabotage.learning import Fitted
-from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress
 from sabotage.profiles import Bounds, Profile, measure_bounds, n_pivotal_unknown, profile_agents, profiles_frame
 from sabotage.profiling import profile_in_full
 from sabotage.remarks import (
-    note_ablations,
+    first_notes,
     note_agreement,
-    note_fit,
     note_leaks,
-    note_replay,
     note_seeds,
 )
 from sabotage.results import Permutation
-from sabotage.roles import THRESHOLD, Roles, assign_roles
+from sabotage.roles import THRESHOLD, Roles
 from sabotage.rules import Rule
 from sabotage.selfchecks import SabotageCheck, check_sabotage
 from sabotage.shares import Attribution
@@ -282,8 +279,7 @@ engine, progress
         For an option that is unknown or out of range, a rule that the panel cannot feed, or with `strict` a sign that
         the truth went into the scores.
     """
-    if decision not in (None, "recorded", "replayed"):
-        raise SabotageError(f"decision must be recorded or replayed: found {decision!r}")
+    source = source_of(panel, decision)
     ks = tuple(dict.fromkeys(int(k) for k in top_k))
     if not ks or min(ks) < 1:
         raise SabotageError(f"top_k must be whole numbers from 1 on: found {list(top_k)}")
@@ -291,10 +287,7 @@ engine, progress
         raise SabotageError(
             "scheme single makes one test for each agent: sabotage permute --scheme single, in Python permute_each"
         )
-    notes = Notes()
-    note_ablations(panel, notes)  # first, for they say how to read all the rest
-    for sentence in panel.notes:
-        notes.add(sentence)
+    notes = first_notes(panel)
     announce("signs of leakage")
     note_leaks(panel, strict, notes)
     note_seeds(panel, notes)
@@ -305,13 +298,12 @@ engine, progress
         except OSError as error:
             notes.warn(f"sha256 is null: {error.filename} cannot be read any more ({error.strerror})")
     announce("replaying the rule")
-    ready = replay(panel, rule, clip=clip, temperature=temperature)
-    source = decision or ("recorded" if panel.fused_label is not None else "replayed")
-    decided = recorded(panel) if source == "recorded" else ready.decision
+    judged = judge(
+        panel, rule=rule, decision=source, threshold=threshold, clip=clip, temperature=temperature, notes=notes
+    )
+    roles, ready = judged.roles, judged.replay
+    decided = roles.decision
     announce("roles and profiles")
-    roles = assign_roles(panel, decided, ready, threshold)
-    note_fit(ready, notes)
-    note_replay(ready, notes)
     scores = score_decision(panel, decided, ready.decision, ks, notes)
     unknown_pivotal = n_pivotal_unknown(roles)
     if ready.rule.combine == "call":
@@ -331,7 +323,7 @@ engine, progress
     agreement = measure_agreement(panel)
     announce("why decisions fail")
     causes = examine_causes(
-        Judged(panel, roles, ready, notes),
+        judged,
         by=by,
         smallest=smallest,
         people=people,

@@ -12,7 +12,7 @@ from sabotage.notes import Notes
 from sabotage.panel import Panel
 from sabotage.permutation import Progress, permute, permute_each
 from sabotage.remarks import (
-    note_ablations,
+    first_notes,
     note_controls,
     note_fit,
     note_headroom,
@@ -151,10 +151,7 @@ progress
     """
     rules = [rules] if isinstance(rules, str) else rules
     statistics = [statistics] if isinstance(statistics, str) else statistics
-    notes = Notes()
-    note_ablations(panel, notes)  # first, for they say how to read all the rest
-    for sentence in panel.notes:
-        notes.add(sentence)
+    notes = first_notes(panel)
     note_seeds(panel, notes)
     note_leaks(panel, strict, notes)
     tests: list[Permutation] = []

@@ -7,7 +7,7 @@ from sabotage.fusion import CLIP, TEMPERATURE, Replay, recorded, replay
 from sabotage.learning import Fitted
 from sabotage.notes import Notes
 from sabotage.panel import Panel
-from sabotage.remarks import note_ablations, note_fit, note_replay, note_seeds
+from sabotage.remarks import first_notes, note_fit, note_replay, note_seeds
 from sabotage.roles import THRESHOLD, Roles, assign_roles
 from sabotage.rules import Rule
 
@@ -30,24 +30,30 @@ def judge(
     threshold: float | str = THRESHOLD,
     clip: float = CLIP,
     temperature: float = TEMPERATURE,
+    notes: Notes | None = None,
 ) -> Judged:
     """Replay a rule, or take the recorded decisions, and give every agent its roles; see `sabotage.analyze`.
+
+    `notes` are those that were taken of the panel already.
 
     Raises
     ------
     SabotageError
         For an unknown option, or a rule that the panel cannot feed.
     """
-    if decision not in (None, "recorded", "replayed"):
-        raise SabotageError(f"decision must be recorded or replayed: found {decision!r}")
-    notes = Notes()
-    note_ablations(panel, notes)
-    for sentence in panel.notes:
-        notes.add(sentence)
-    note_seeds(panel, notes)
+    source = source_of(panel, decision)
+    if notes is None:
+        notes = first_notes(panel)
+        note_seeds(panel, notes)
     ready = replay(panel, rule, clip=clip, temperature=temperature)
-    source = decision or ("recorded" if panel.fused_label is not None else "replayed")
     roles = assign_roles(panel, recorded(panel) if source == "recorded" else ready.decision, ready, threshold)
     note_fit(ready, notes)
     note_replay(ready, notes)
     return Judged(panel, roles, ready, notes)
+
+
+def source_of(panel: Panel, decision: str | None) -> str:
+    """Return whose decisions are judged: "recorded", which is the default where there are any, or "replayed"."""
+    if decision not in (None, "recorded", "replayed"):
+        raise SabotageError(f"decision must be recorded or replayed: found {decision!r}")
+    return decision or ("recorded" if panel.fused_label is not None else "replayed")

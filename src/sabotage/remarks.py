@@ -31,10 +31,9 @@ def note_leaks(panel: Panel, strict: bool, notes: Notes) -> None:
         notes.warn(sentence)
 
 
-def note_ablations(panel: Panel, notes: Notes) -> None:
-    """Say what roles mean where agents are one model with modalities masked; nothing where none is."""
-    for sentence in about_ablations(panel):
-        notes.add(sentence)
+def first_notes(panel: Panel) -> Notes:
+    """Return notes that begin with how to read all the rest of an ablation, and with what is known of the panel."""
+    return Notes((*about_ablations(panel), *panel.notes))
 
 
 def about_ablations(panel: Panel) -> list[str]:
